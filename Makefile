@@ -1,0 +1,67 @@
+# Every target does its own set-up: a virtual environment in .venv and what it needs in it.
+#
+#   make demo     watch photosortd sort photos        (PHOTOS=~/Pictures: your own)
+#   make test     every test that this machine can run
+#   make check    format, lint, types, import layers, imports without TensorFlow
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format demo-bundle clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# One line that says what is missing beats a traceback from pip.
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "python3 is missing. Install it: sudo apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version)." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "python3-venv is missing. Install it: sudo apt install python3-venv" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@echo "making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	@echo "installing photosortd (a minute or two)"
+	@$(PIP) install -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "installing photosortd, TensorFlow and the test tools (a few minutes)"
+	@$(PIP) install -e '.[demo,trainer,dev]'
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	@$(BIN)/photosortd demo $(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit/test_imports.py
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+# The bundle of `make demo`, learned anew from PHOTOS=<a folder with one folder a category>.
+demo-bundle: $(VENV)/.dev
+	@test -n "$(PHOTOS)" || { echo "say from which photos: make demo-bundle PHOTOS=DIR" >&2; exit 2; }
+	@rm -rf build/demo-run
+	@$(BIN)/photosort-train train "$(PHOTOS)" --backbone small_scratch --out build/demo-run $(TRAIN)
+	@rm -rf daemon/photosortd/assets/demo-bundle
+	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
+	@du -sh daemon/photosortd/assets/demo-bundle
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

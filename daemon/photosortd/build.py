@@ -1,0 +1,268 @@
+"""Config → the objects of a running daemon; used at start and on reload."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from photosortd import __version__, layout, requests
+from photosortd.config import Config
+from photosortd.errors import BundleError, WorldError
+from photosortd.filing import Style
+from photosortd.ledger import Ledger, Version
+from photosortd.models import Models
+from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
+from photosortd.records import Outcome, Source, printable
+from photosortd.settle import Settler
+from photosortd.vision.bundle import Bundle, read_bundle
+from photosortd.vision.decide import thresholds
+from photosortd.vision.worker import Workers, fingerprint, selftest
+from photosortd.watch import RootSpec, Watcher
+
+MEMORY_A_WORKER = 400 << 20
+"""Bytes of memory to have free for each worker; see benchmarks."""
+
+MOST_WORKERS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What kind of run this is."""
+
+    once: bool = False
+    again: bool = False
+    dry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A pipeline with what it was built from."""
+
+    config: Config
+    bundle: Bundle
+    warning: str | None  # why the configured bundle is not the one in use
+    pipeline: Pipeline
+
+
+def ledger_path(config: Config) -> str:
+    return os.path.join(config.state, "ledger.db")
+
+
+def status_path(config: Config) -> str:
+    return os.path.join(config.state, "status.json")
+
+
+def open_ledger(config: Config, dry: bool = False) -> Ledger:
+    path = ledger_path(config)
+    return Ledger.open_copy(path) if dry else Ledger.open(path)
+
+
+def choose_bundle(config: Config, ledger: Ledger, dry: bool = False) -> tuple[Bundle, str | None]:
+    """The bundle to use, tested, and a warning if it is not the configured one.
+
+    Raises BundleError when there is none that works.
+    """
+    chosen = Models(config.state).choose(config.model, tester(config, ledger), dry=dry)
+    return chosen.bundle, chosen.warning
+
+
+def tester(config: Config, ledger: Ledger) -> Callable[[str], None]:
+    """A check by golden images, once per bundle and environment; raises BundleError."""
+
+    def test(directory: str) -> None:
+        bundle = read_bundle(directory, hashes=False)
+        here = fingerprint()
+        if not ledger.tested(bundle.id, here):
+            selftest(directory, config.limits)
+            ledger.note_tested(bundle.id, here)
+
+    return test
+
+
+def build(
+    config: Config,
+    ledger: Ledger,
+    run: Run,
+    wake: Callable[[], None],
+    on_done: Callable[[Done], None],
+) -> Built:
+    """Everything for a fresh start. Raises BundleError, ConfigError."""
+    bundle, warning = choose_bundle(config, ledger, run.dry)
+    watcher = Watcher(_roots(config, run), wake)
+    gate = None if run.dry else _gate(config, ledger, watcher, on_done)
+    pipeline = Pipeline(
+        ledger,
+        watcher,
+        Intake(ledger, _settler(config), _rules(config, bundle, run), on_done),
+        _workers(config, bundle),
+        gate,
+        on_done,
+        _kind(run),
+    )
+    return Built(config, bundle, warning, pipeline)
+
+
+def rebuild(
+    old: Built,
+    config: Config,
+    ledger: Ledger,
+    run: Run,
+    wake: Callable[[], None],
+    on_done: Callable[[Done], None],
+) -> Built:
+    """The same with a new configuration or bundle: started before the old parts are stopped.
+
+    Raises PhotosortdError and leaves the old running. What was in hand is found again by a scan.
+    """
+    if config.state != old.config.state:
+        raise WorldError("`state` cannot change while the daemon runs: restart it")
+    bundle, warning = choose_bundle(config, ledger, run.dry)
+    rules = _rules(config, bundle, run)
+    watcher = Watcher(_roots(config, run), wake)
+    workers = _workers(config, bundle)
+    workers.start()
+    before = old.pipeline
+    before.drop()
+    before.workers.close()
+    before.watcher.stop()
+    if config.library == old.config.library and before.gate is not None:
+        gate: Gate | None = before.gate
+    else:
+        if before.gate is not None:
+            before.gate.close()
+        gate = None if run.dry else _gate(config, ledger, watcher, on_done)
+    intake = Intake(ledger, _settler(config), rules, on_done)
+    pipeline = Pipeline(ledger, watcher, intake, workers, gate, on_done, _kind(run))
+    if gate is not None:
+        gate.stands = _stands(watcher)
+    watcher.start(time.monotonic())
+    return Built(config, bundle, warning, pipeline)
+
+
+def desk(
+    built: Built, ledger: Ledger, reload: Callable[[], None], go_on: Callable[[], bool]
+) -> requests.Desk:
+    """A running pipeline's answer to requests."""
+    pipeline = built.pipeline
+
+    def library() -> Any:
+        if pipeline.gate is None:
+            raise WorldError("this is a dry run: it changes nothing")
+        return pipeline.gate.library(time.time())
+
+    return requests.Desk(
+        ledger=ledger,
+        library=library,
+        models=Models(built.config.state),
+        configured_model=built.config.model,
+        test_bundle=tester(built.config, ledger),
+        look_again=lambda source: pipeline.intake.again(source, time.monotonic()),
+        reload=reload,
+        go_on=go_on,
+        now=time.time,
+    )
+
+
+def describe(built: Built) -> dict[str, Any]:
+    """The part of the status that changes on reload only."""
+    bundle = built.bundle
+    return {
+        "version": __version__,
+        "config": printable(built.config.file) if built.config.file else None,
+        "library": printable(built.config.library),
+        "bundle": {
+            "id": bundle.id,
+            "backbone": bundle.backbone,
+            "categories": list(bundle.names),
+            "thresholds": dict(built.pipeline.rules.thresholds),
+            "warning": built.warning,
+        },
+    }
+
+
+def automatic_workers() -> int:
+    """One worker a core, as far as the memory goes."""
+    cores = len(os.sched_getaffinity(0))
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return max(1, min(cores, MOST_WORKERS, free // MEMORY_A_WORKER))
+
+
+def _kind(run: Run) -> str:
+    """Of the batches that this run makes."""
+    return "once" if run.once else "live"
+
+
+def _workers(config: Config, bundle: Bundle) -> Workers:
+    count = config.workers if config.workers is not None else automatic_workers()
+    return Workers(str(bundle.path), count, config.threads, config.limits)
+
+
+def _settler(config: Config) -> Settler:
+    return Settler(config.settle.quiet, config.settle.give_up)
+
+
+def _roots(config: Config, run: Run) -> list[RootSpec]:
+    return [
+        RootSpec(
+            root.path,
+            (*config.ignore, *root.ignore),
+            root.scan_interval if root.scan_interval is not None else config.scan_interval,
+            False if run.once else root.events,
+        )
+        for root in config.watch
+    ]
+
+
+def _gate(
+    config: Config, ledger: Ledger, watcher: Watcher, on_done: Callable[[Done], None]
+) -> Gate:
+    def lost(version: Version) -> None:
+        now = time.time()
+        on_done(Done(version.source, Outcome.LOST, now, 0.0, live=False, reason=version.reason))
+
+    return Gate(config.library, ledger, _stands(watcher), lost)
+
+
+def _stands(watcher: Watcher) -> Callable[[Source], bool | None]:
+    def stands(source: Source) -> bool | None:
+        try:
+            return watcher.stat(source) is not None
+        except WorldError:
+            return None
+
+    return stands
+
+
+def _rules(config: Config, bundle: Bundle, run: Run) -> Rules:
+    if config.unsorted is not None and config.unsorted in bundle.names:
+        raise BundleError(f"unsorted: {config.unsorted} is also a category of the bundle")
+    unknown = sorted(set(config.thresholds) - {"default", *bundle.names})
+    if unknown:
+        raise BundleError(
+            f"thresholds: the bundle has no category {', '.join(unknown)} "
+            f"(it has {', '.join(bundle.names)})"
+        )
+    style = Style(
+        config.place.mode,
+        config.place.mode_add,
+        layout.parse(config.place.layout),
+        config.place.keep_free,
+    )
+    return replace(
+        Rules(
+            bundle_id=bundle.id,
+            names=bundle.names,
+            thresholds=thresholds(bundle.thresholds, config.thresholds),
+            margin=config.unsure_margin,
+            unsorted=config.unsorted,
+            companions=config.place.companions == "all",
+            style=style,
+            quiet=config.settle.quiet,
+            group_wait=config.settle.group_wait,
+            give_up=config.settle.give_up,
+        ),
+        again=run.again,
+        once=run.once,
+        dry=run.dry,
+    )

@@ -1,0 +1,12 @@
+"""YAML → a frozen `Config`, checked whole: every complaint at once, each with where it stands.
+
+Owns PyYAML, pydantic and the search for the configuration file. Touches nothing that the file
+names: a watched directory that is not there now is for the watcher to wait for.
+"""
+
+from photosortd.config.find import find
+from photosortd.config.load import load
+from photosortd.config.schema import Place, Root, Settle, json_schema
+from photosortd.config.values import Config
+
+__all__ = ["Config", "Place", "Root", "Settle", "find", "json_schema", "load"]

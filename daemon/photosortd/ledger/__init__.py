@@ -1,0 +1,32 @@
+"""What was done with which version of which shot: the daemon's only memory.
+
+One SQLite file in WAL mode with synchronous=FULL: what a transaction here returned from survives
+a power cut. Only the process that holds the lock writes, except for rows of requests.
+"""
+
+from photosortd.ledger.placements import Placements
+from photosortd.ledger.requests import Request, Requests
+from photosortd.ledger.rows import (
+    Batch,
+    Filed,
+    Known,
+    Note,
+    PlacementRow,
+    Selection,
+    Version,
+)
+from photosortd.ledger.store import Ledger
+
+__all__ = [
+    "Batch",
+    "Filed",
+    "Known",
+    "Ledger",
+    "Note",
+    "PlacementRow",
+    "Placements",
+    "Request",
+    "Requests",
+    "Selection",
+    "Version",
+]

@@ -1,0 +1,134 @@
+"""The values that go in and out of the ledger."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from photosortd.records import Decided, Outcome, Placement, PlacementState, Source, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a scan needs to know of a file: is it new to us?"""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    outcome: Outcome | None
+    bundle: str | None
+    done_at: float | None
+
+    def matches(self, stamp: Stamp) -> bool:
+        """False sends the file through again; the same content then only updates the row."""
+        return (self.size, self.mtime_ns, self.ctime_ns) == (
+            stamp.size,
+            nanoseconds(stamp.mtime_ns),
+            nanoseconds(stamp.ctime_ns),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one file, as the ledger remembers it."""
+
+    id: int
+    source: Source
+    size: int
+    mtime_ns: int
+    sha256: str | None
+    outcome: Outcome | None
+    leader: int | None
+    bundle: str | None
+    scores: Mapping[str, float]
+    thresholds: Mapping[str, float | None]
+    taken: str | None
+    format: str | None
+    reason: str
+    attempts: int
+    seen_at: float
+    done_at: float | None
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One file's version and what became of it: what `finish` and `intend` write."""
+
+    source: Source
+    stamp: Stamp
+    seen_at: float  # when we first noticed it, seconds since the epoch
+    at: float  # now
+    sha256: str | None = None
+    decided: Decided | None = None
+    reason: str = ""
+    leader: int | None = None  # of a companion: the version of its photo
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A file of a shot with the placements it shall have."""
+
+    note: Note
+    outcome: Outcome  # what it becomes when they are done
+    placements: tuple[Placement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementRow:
+    id: int
+    version: int
+    batch: int
+    library: str
+    placement: Placement
+    state: PlacementState
+    bundle: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit of undo."""
+
+    id: int
+    kind: str  # 'live' or 'once'
+    started: float
+    latest: float
+    placed: int
+    undone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which placements to undo; every criterion that is given must hold."""
+
+    batch: int | None = None
+    since: float | None = None  # seconds since the epoch
+    until: float | None = None
+    category: str | None = None
+    bundle: str | None = None  # a prefix of the id is enough
+
+
+def blob(path: str) -> bytes:
+    return os.fsencode(path)
+
+
+def text(path: bytes) -> str:
+    return os.fsdecode(path)
+
+
+def signed(number: int) -> int:
+    """SQLite's integers are signed; inodes of some network file systems use all 64 bits."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def nanoseconds(time: int) -> int:
+    """The nearest that SQLite can hold, up to the year 2262: file systems take stranger times."""
+    return max(-1 << 63, min(time, (1 << 63) - 1))
+
+
+def unsigned(number: int) -> int:
+    return number + (1 << 64) if number < 0 else number
+
+
+def outcome_of(value: str | None) -> Outcome | None:
+    return None if value is None else Outcome(value)

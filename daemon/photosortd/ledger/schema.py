@@ -1,0 +1,159 @@
+"""The tables, and opening a file that holds them.
+
+Paths and names are BLOBs: a file name is bytes, and SQLite's text cannot hold all of them.
+"""
+
+import os
+import sqlite3
+
+from photosortd.errors import ConfigError, WorldError
+
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE library (path BLOB PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE root (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
+CREATE TABLE version (
+  id INTEGER PRIMARY KEY,
+  root INTEGER NOT NULL REFERENCES root(id),
+  directory BLOB NOT NULL,
+  name BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL,
+  ctime_ns INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  sha256 TEXT,
+  outcome TEXT,                  -- NULL: in hand, or to be tried again
+  planned TEXT,                  -- the outcome once every intent has its deed
+  leader INTEGER REFERENCES version(id),   -- of a companion: its photo
+  bundle TEXT,
+  scores TEXT,                   -- JSON {category: score}
+  thresholds TEXT,               -- JSON {category: threshold or null}, as they were then
+  taken TEXT,                    -- ISO 8601, the camera's own clock
+  format TEXT,
+  reason TEXT NOT NULL DEFAULT '',
+  attempts INTEGER NOT NULL DEFAULT 0,
+  seen_at REAL NOT NULL,         -- seconds since the epoch
+  done_at REAL,
+  current INTEGER NOT NULL DEFAULT 1       -- 0: other content has the path by now
+);
+CREATE UNIQUE INDEX version_path ON version(root, directory, name) WHERE current = 1;
+CREATE INDEX version_sha256 ON version(sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX version_leader ON version(leader) WHERE leader IS NOT NULL;
+CREATE INDEX version_outcome ON version(outcome, current);
+CREATE INDEX version_done ON version(done_at);
+CREATE TABLE claim (
+  sha256 TEXT PRIMARY KEY,
+  version INTEGER NOT NULL REFERENCES version(id)
+) WITHOUT ROWID;
+CREATE INDEX claim_version ON claim(version);
+CREATE TABLE batch (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,            -- 'live' or 'once'
+  started REAL NOT NULL,
+  latest REAL NOT NULL
+);
+CREATE TABLE placement (
+  id INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL REFERENCES version(id),
+  batch INTEGER NOT NULL REFERENCES batch(id),
+  library BLOB NOT NULL,
+  category TEXT NOT NULL,
+  directory BLOB NOT NULL,
+  name BLOB NOT NULL,
+  part BLOB NOT NULL,
+  sha256 TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  device INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  bundle TEXT NOT NULL,
+  at REAL NOT NULL,
+  UNIQUE (version, category)
+);
+CREATE INDEX placement_open ON placement(state) WHERE state = 'intended';
+CREATE INDEX placement_batch ON placement(batch);
+CREATE INDEX placement_bundle ON placement(bundle);
+CREATE TABLE writing (directory BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE tested (bundle TEXT, environment TEXT, PRIMARY KEY (bundle, environment));
+CREATE TABLE request (
+  id INTEGER PRIMARY KEY,
+  at REAL NOT NULL,
+  command TEXT NOT NULL,         -- JSON
+  result TEXT                    -- JSON; NULL until the daemon has carried it out
+);
+"""
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the ledger for writing, making or upgrading it. Raises ConfigError, WorldError."""
+    try:
+        database = sqlite3.connect(path, isolation_level=None, timeout=10)
+        database.execute("PRAGMA journal_mode=WAL")
+        # NORMAL loses committed rows at a power cut; a lost "placed" would be filed twice.
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("PRAGMA foreign_keys=ON")
+        _upgrade(database, path)
+    except sqlite3.DatabaseError as error:
+        raise _trouble(path, error) from error
+    return database
+
+
+def connect_readonly(path: str) -> sqlite3.Connection:
+    """Open the ledger to look at it, writing nothing, beside a daemon or without one.
+
+    Raises WorldError if it is missing or unreadable.
+    """
+    # Without a -wal file nobody has it open and everything is in the one file: `immutable` keeps
+    # SQLite from creating its -shm beside it.
+    alone = not os.path.exists(path + "-wal")
+    uri = f"file:{_quoted(path)}?" + ("immutable=1" if alone else "mode=ro")
+    try:
+        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        _check_version(database, path)
+    except sqlite3.DatabaseError as error:
+        raise _trouble(path, error) from error
+    return database
+
+
+def connect_copy(path: str) -> sqlite3.Connection:
+    """A private copy in a temporary file that vanishes with it: for a run that writes nothing."""
+    scratch = sqlite3.connect("", isolation_level=None)
+    if os.path.exists(path):
+        original = connect_readonly(path)
+        original.backup(scratch)
+        original.close()
+    _upgrade(scratch, path)
+    return scratch
+
+
+def _upgrade(database: sqlite3.Connection, path: str) -> None:
+    found = _check_version(database, path)
+    if found < 1:
+        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+
+
+def _check_version(database: sqlite3.Connection, path: str) -> int:
+    found = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise ConfigError(
+            f"{path}: written by a newer photosortd (version {found} of the ledger, this one "
+            f"knows {VERSION}): install the newer photosortd again"
+        )
+    return found
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(os.fsencode(path))
+
+
+def _trouble(path: str, error: sqlite3.DatabaseError) -> Exception:
+    if "not a database" in str(error) or "malformed" in str(error):
+        return ConfigError(
+            f"{path}: damaged ({error}): move it aside; photosortd makes a new one and finds "
+            "again by their bytes the photos that it filed"
+        )
+    return WorldError(f"{path}: {error}")

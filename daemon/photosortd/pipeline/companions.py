@@ -1,0 +1,100 @@
+"""The files that travel with a photo: along with it if they are there, after it if they come late.
+
+A photo never waits for them.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from photosortd import files
+from photosortd.errors import PhotoError, WorldError
+from photosortd.filing import Filing, Opened
+from photosortd.ledger import Ledger, Note, Version
+from photosortd.pipeline.intake import Intake
+from photosortd.pipeline.values import Trip
+from photosortd.records import Outcome, Source, Stamp
+from photosortd.shots import group
+from photosortd.watch import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A companion at rest, opened; the descriptor is closed with its trip."""
+
+    source: Source
+    stamp: Stamp
+    descriptor: int
+
+
+class Companions:
+    def __init__(self, ledger: Ledger, watcher: Watcher, intake: Intake) -> None:
+        self._ledger = ledger
+        self._watcher = watcher
+        self._intake = intake
+
+    def gather(self, trip: Trip, now: float, wall: float) -> Iterator[Companion]:
+        """Those of a photo's companions that are there, at rest and not filed yet."""
+        if not self._intake.rules.companions:
+            return
+        for name in trip.companions:
+            source = trip.source.sibling(name)
+            if self._is_ready(source, now, wall):
+                # One that vanishes now is looked at again when its photo is done.
+                with suppress(OSError, PhotoError, WorldError):
+                    descriptor = self._watcher.open(source)
+                    stamp = Stamp.of(os.fstat(descriptor))
+                    yield Companion(source, stamp, descriptor)
+
+    def _is_ready(self, source: Source, now: float, wall: float) -> bool:
+        try:
+            stamp = self._watcher.stat(source)
+        except WorldError:
+            return False
+        if stamp is None or not self._intake.at_rest(source, stamp, now, wall):
+            return False
+        before = self._ledger.version(source)
+        return before is None or before.outcome is not Outcome.PLACED
+
+    def opened(self, companion: Companion, wall: float) -> tuple[Opened, Note]:
+        """Ready to be filed and noted, hashed from the open descriptor."""
+        source, stamp = companion.source, companion.stamp
+        sha256 = files.sha256_of(companion.descriptor)
+        seen_at = self._intake.first_seen(source, wall)
+        note = Note(source, stamp, seen_at, wall, sha256)
+        return Opened(source, stamp, companion.descriptor, seen_at, sha256), note
+
+    def note_unfiled(self, leader: int, whole: Sequence[Companion], wall: float) -> None:
+        """Their photo is filed nowhere, so neither are they."""
+        for each in whole:
+            _, note = self.opened(each, wall)
+            reason = "its photo is in no category"
+            self._ledger.finish(replace(note, leader=leader, reason=reason), Outcome.NONE)
+
+    def follow(
+        self, leader: Version, whole: Sequence[Companion], filing: Filing, batch: int, wall: float
+    ) -> None:
+        """File companions beside a photo that was filed before, unless it has the same ones."""
+        known = {version.sha256 for version in self._ledger.companions(leader.id)}
+        news = []
+        for each in whole:
+            opened, note = self.opened(each, wall)
+            if opened.sha256 not in known:
+                news.append((opened, note))
+            elif self._ledger.version(each.source) is None:
+                reason = "its photo has the same companion"
+                same = replace(note, leader=leader.id, reason=reason)
+                self._ledger.finish(same, Outcome.DUPLICATE)
+        if news:
+            filing.follow(leader, news, batch, wall)
+
+    def leader_of(self, companion: Source) -> Version | None:
+        """The decided version of its photo; of a duplicate, the version that was filed."""
+        listing = self._watcher.look(companion.root, companion.directory)
+        shots = group(listing.files) if listing else ()
+        photo = next((shot.photo for shot in shots if companion.name in shot.companions), None)
+        version = self._ledger.version(companion.sibling(photo)) if photo else None
+        if version is not None and version.outcome is Outcome.DUPLICATE and version.sha256:
+            return self._ledger.owner(version.sha256) or version
+        return version

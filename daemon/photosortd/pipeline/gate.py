@@ -1,0 +1,118 @@
+"""The door to the library: open, the right one, and nothing in it half-filed.
+
+While the world is in trouble the gate is shut: nothing is decoded in vain, the reason is said
+once, and another try is made at growing intervals.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import suppress
+
+from photosortd.errors import WorldError
+from photosortd.filing import Filing, Style
+from photosortd.ledger import Ledger, Version
+from photosortd.place import Library
+from photosortd.records import printable
+from photosortd.recover import Stands, open_library, recover
+
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Owns the open library. `trouble` is what shuts the gate, or None."""
+
+    def __init__(
+        self,
+        path: str,
+        ledger: Ledger,
+        stands: Stands,
+        on_lost: Callable[[Version], None] = lambda _: None,
+    ) -> None:
+        self._path = path
+        self._ledger = ledger
+        self.stands = stands
+        self._on_lost = on_lost
+        self._library: Library | None = None
+        self._filing: tuple[Style, Filing] | None = None
+        self._sound = False  # recovered since the last trouble
+        self._pause = FIRST_PAUSE
+        self._retry_at: float | None = None  # None: open, or being tried
+        self._full = False  # the trouble came from filing: only filing shows that it is over
+        self.trouble: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    def pass_through(self, now: float, wall: float) -> bool:
+        """Whether photos may go through now; opens and recovers when it is time to try."""
+        if self._retry_at is not None and now < self._retry_at:
+            return False
+        try:
+            self.library(wall).check()
+        except WorldError as error:
+            self.shut(error, now, filing=False)
+            return False
+        self._retry_at = None
+        if not self._full:
+            self.went_well()
+        return True
+
+    def went_well(self) -> None:
+        """A photo was filed: whatever the trouble was, it is over."""
+        if self.trouble is not None:
+            log.warning("going on: %s can be written again", printable(self._path))
+        self.trouble, self._pause, self._full = None, FIRST_PAUSE, False
+
+    def is_due(self, now: float) -> bool:
+        """Whether to try without a photo that waits: a crash or a trouble may have left intents."""
+        return not self._sound and (self._retry_at is None or now >= self._retry_at)
+
+    def nothing_waits(self) -> None:
+        """An open library is then all that can be asked for."""
+        if self._sound:
+            self.went_well()
+
+    def library(self, wall: float) -> Library:
+        """The open library with every intent recovered. Raises WorldError, BusyError."""
+        if self._library is None:
+            self._library = open_library(self._path, self._ledger)
+        if not self._sound:
+            for version in recover(self._ledger, self._library, self.stands, wall):
+                self._on_lost(version)
+            self._sound = True
+        return self._library
+
+    def filing(self, style: Style, wall: float) -> Filing:
+        library = self.library(wall)
+        if self._filing is None or self._filing[0] != style:
+            self._filing = (style, Filing(library, self._ledger, style))
+        return self._filing[1]
+
+    def shut(self, error: WorldError, now: float, filing: bool = True) -> None:
+        """The world failed. Whatever was open is closed, and looked at anew before going on."""
+        if self.trouble is None or _gist(self.trouble) != _gist(str(error)):
+            log.warning("waiting: %s", error)
+        self.trouble, self._full = str(error), filing
+        self._retry_at = now + self._pause
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self.close()
+
+    def next_due(self) -> float | None:
+        """When to try again (monotonic seconds); None while nothing is shut."""
+        return self._retry_at
+
+    def close(self) -> None:
+        self._sound, self._filing = False, None
+        if self._library is not None:
+            with suppress(OSError):
+                self._library.close()
+            self._library = None
+
+
+def _gist(trouble: str) -> str:
+    """A trouble without its numbers: how much is free changes while the disk stays full."""
+    return re.sub(r"\d+(\.\d+)?", "#", trouble)

@@ -1,0 +1,218 @@
+"""Which files of a directory are news, and are they at rest?
+
+Keeps the queues: live photos before the backlog, and an agenda of what to look at again. What is
+lost here by a crash is found again by the next scan.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+
+from photosortd.ledger import Known, Ledger, Note
+from photosortd.pipeline.values import Done, Rules, Trip
+from photosortd.records import Kind, Outcome, Shot, Source, Stamp
+from photosortd.settle import Rest, Settler
+from photosortd.shots import group, kind
+from photosortd.watch import Listing
+
+
+class Intake:
+    """Turns listings into trips. Volatile, except that it notes files that go nowhere."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settler: Settler,
+        rules: Rules,
+        on_done: Callable[[Done], None],
+    ) -> None:
+        self.rules = rules
+        self._on_done = on_done
+        self.settler = settler
+        self._ledger = ledger
+        self._live: deque[Trip] = deque()
+        self._backlog: deque[Trip] = deque()
+        self._queued: set[Source] = set()
+        self._agenda: list[tuple[float, Source]] = []
+        self._first_seen: dict[Source, float] = {}
+        self._resting: dict[Source, Stamp] = {}  # companions that wait for their photo
+        self.waiting: dict[Source, str] = {}  # what incomplete files lack
+
+    # ---- what the pipeline takes
+
+    def __len__(self) -> int:
+        return len(self._live) + len(self._backlog)
+
+    @property
+    def live(self) -> int:
+        return len(self._live)
+
+    def next(self) -> Trip | None:
+        """The next trip, live ones first. It stays in hand until `release`."""
+        queue = self._live or self._backlog
+        return queue.popleft() if queue else None
+
+    def put_back(self, trip: Trip) -> None:
+        """The world failed on it: it goes first when the gate opens again."""
+        (self._live if trip.live else self._backlog).appendleft(trip)
+
+    def release(self, source: Source) -> None:
+        """Nobody is working on this file any more."""
+        self.settler.forget(source)
+        self._queued.discard(source)
+        self._first_seen.pop(source, None)
+        self._resting.pop(source, None)
+        self.waiting.pop(source, None)
+
+    def keep_waiting(self, source: Source, lack: str) -> None:
+        """It is not whole: the settler says when to look again."""
+        self._queued.discard(source)
+        self.waiting[source] = lack
+
+    def at_rest(self, source: Source, stamp: Stamp, now: float, wall: float) -> bool:
+        """Whether a companion may travel with its photo now."""
+        if self._resting.get(source) == stamp:
+            return True
+        return self.settler.look(source, stamp, now, wall) is not Rest.NOT_YET
+
+    def first_seen(self, source: Source, wall: float) -> float:
+        return self._first_seen.get(source, wall)
+
+    def again(self, source: Source, when: float) -> None:
+        """Look at this file again at `when` (monotonic seconds)."""
+        heapq.heappush(self._agenda, (when, source))
+
+    def due(self, now: float) -> list[Source]:
+        """Files to look at again now: those that settle, and those on the agenda."""
+        found = self.settler.due(now)
+        while self._agenda and self._agenda[0][0] <= now:
+            found.append(heapq.heappop(self._agenda)[1])
+        return found
+
+    def next_due(self) -> float | None:
+        times = [when for when, _ in self._agenda[:1]]
+        settling = self.settler.next_due()
+        if settling is not None:
+            times.append(settling)
+        return min(times, default=None)
+
+    # ---- what the service brings
+
+    def forget_gone(
+        self, root: str, directory: str, names: Collection[str], listing: Listing | None
+    ) -> None:
+        """Stop waiting for files that were to be looked at and are not there any more.
+
+        With a root that is away, too: the scan after its return finds them again.
+        """
+        here = listing.files if listing is not None else {}
+        for name in names:
+            source = Source(root, f"{directory}/{name}" if directory else name)
+            if name not in here and source not in self._queued:
+                self.release(source)
+
+    def consider(
+        self,
+        listing: Listing,
+        now: float,
+        wall: float,
+        *,
+        live: bool,
+        arrived: Collection[str] = (),
+    ) -> int:
+        """Take in what is new in one directory. Returns how many files nobody had named before.
+
+        `arrived` are names that were renamed into place; `now` is monotonic, `wall` since the
+        epoch, both in seconds.
+        """
+        known = self._ledger.known(listing.root, listing.directory)
+        news = 0
+        for shot in group(listing.files):
+            fresh = [name for name in _names(shot) if self._fresh(name, listing, known, wall)]
+            news += sum(_source(listing, name) not in self._first_seen for name in fresh)
+            if fresh:
+                self._take_in(shot, fresh, listing, now, wall, live, arrived)
+        return news
+
+    def _fresh(self, name: str, listing: Listing, known: Mapping[str, Known], wall: float) -> bool:
+        before, stamp = known.get(name), listing.files[name]
+        if before is None or before.outcome is None or not before.matches(stamp):
+            return True
+        if before.outcome is Outcome.TRUNCATED and before.done_at is not None:
+            deadline = stamp.ctime_ns / 1e9 + self.rules.give_up
+            return before.done_at < deadline <= wall
+        decided = before.outcome in (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
+        other_bundle = before.bundle is not None and before.bundle != self.rules.bundle_id
+        return self.rules.again and decided and other_bundle
+
+    def _take_in(
+        self,
+        shot: Shot,
+        fresh: Collection[str],
+        listing: Listing,
+        now: float,
+        wall: float,
+        live: bool,
+        arrived: Collection[str],
+    ) -> None:
+        photo_waits = shot.photo in fresh
+        for name in fresh:
+            source = _source(listing, name)
+            if source in self._queued:
+                continue
+            stamp = listing.files[name]
+            self._first_seen.setdefault(source, wall)
+            rest = self.settler.look(source, stamp, now, wall, name in arrived)
+            if rest is Rest.NOT_YET:
+                continue
+            if name == shot.photo:
+                self._enqueue(source, stamp, live, rest, shot.companions)
+            elif shot.photo is None or not self.rules.companions:
+                self._alone(source, stamp, now, wall, has_photo=shot.photo is not None)
+            elif not photo_waits:
+                self._enqueue(source, stamp, live, rest, (), late=True)
+            else:
+                self._resting[source] = stamp  # its photo takes it along
+
+    def _enqueue(
+        self,
+        source: Source,
+        stamp: Stamp,
+        live: bool,
+        rest: Rest,
+        companions: tuple[str, ...],
+        late: bool = False,
+    ) -> None:
+        self._queued.add(source)
+        seen_at = self._first_seen.get(source, 0.0)
+        trip = Trip(source, stamp, seen_at, live, rest is Rest.LAST, companions, late)
+        (self._live if live else self._backlog).append(trip)
+
+    def _alone(
+        self, source: Source, stamp: Stamp, now: float, wall: float, has_photo: bool
+    ) -> None:
+        """A file that is no photo and has none: after a while it is counted, not skipped."""
+        left = self.rules.group_wait - (wall - stamp.ctime_ns / 1e9)
+        if left > 0 and not has_photo and not self.rules.once:
+            self._resting[source] = stamp
+            self.again(source, now + min(left, self.rules.group_wait))
+            return
+        what = _WHAT.get(kind(source.name), "a file")
+        reason = f"{what}: place.companions is none" if has_photo else f"{what} without its photo"
+        seen_at = self._first_seen.get(source, wall)
+        note = Note(source, stamp, seen_at, wall, reason=reason)
+        self._ledger.finish(note, Outcome.IGNORED)
+        self.release(source)
+        done = Done(source, Outcome.IGNORED, wall, wall - seen_at, live=False, reason=reason)
+        self._on_done(done)
+
+
+_WHAT = {Kind.MOVIE: "a movie", Kind.RAW: "a RAW file", Kind.SIDECAR: "a sidecar"}
+
+
+def _names(shot: Shot) -> tuple[str, ...]:
+    return shot.companions if shot.photo is None else (shot.photo, *shot.companions)
+
+
+def _source(listing: Listing, name: str) -> Source:
+    return Source(listing.root, f"{listing.directory}/{name}" if listing.directory else name)

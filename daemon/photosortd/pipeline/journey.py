@@ -1,0 +1,355 @@
+"""Look, decide, file, note — and what each failure on the way means.
+
+Never blocks on a photo: looking is done by the vision workers, and `answered` goes on from there.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from photosortd.errors import PhotoError, WorldError
+from photosortd.filing import Filing, HalfFiled, Opened
+from photosortd.ledger import Ledger, Note, Version
+from photosortd.pipeline.batches import Batches
+from photosortd.pipeline.companions import Companion, Companions
+from photosortd.pipeline.gate import Gate
+from photosortd.pipeline.intake import Intake
+from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
+from photosortd.place import SourceChanged
+from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
+from photosortd.vision.decide import decide
+from photosortd.vision.worker import Answer, Job, Workers
+from photosortd.watch import Watcher
+
+log = logging.getLogger(__name__)
+
+DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """A trip whose files are open in our hand and in a worker's."""
+
+    trip: Trip
+    photo: int | None  # descriptor; None for a companion that comes late
+    companions: tuple[Companion, ...]
+
+    def close(self) -> None:
+        for companion in self.companions:
+            os.close(companion.descriptor)
+        if self.photo is not None:
+            os.close(self.photo)
+
+
+class Pipeline:
+    """The journeys in hand. `on_done` hears of every outcome."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        watcher: Watcher,
+        intake: Intake,
+        workers: Workers,
+        gate: Gate | None,
+        on_done: Callable[[Done], None],
+        batch_kind: str = "live",
+    ) -> None:
+        self.ledger = ledger
+        self.watcher = watcher
+        self.intake = intake
+        self.workers = workers
+        self.gate = gate  # None: a dry run files nothing
+        self._on_done = on_done
+        self._batches = Batches(ledger.placements, batch_kind)
+        self._companions = Companions(ledger, watcher, intake)
+        self._jobs: dict[int, Outstanding] = {}
+        self._number = 0
+
+    @property
+    def rules(self) -> Rules:
+        return self.intake.rules
+
+    @property
+    def outstanding(self) -> int:
+        """How many trips are with the workers."""
+        return len(self._jobs)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is filed at present."""
+        return self.gate.trouble if self.gate else None
+
+    def drop(self) -> None:
+        """Let go of everything in hand; a scan finds it again."""
+        while self._jobs:
+            self._jobs.popitem()[1].close()
+
+    # ---- out to the workers
+
+    def feed(self, now: float, wall: float) -> None:
+        """Give the workers what they have room for, if the library can take what comes of it."""
+        wanted = len(self.intake) > 0 and self.workers.room > 0
+        if self.gate is not None and (wanted or self.gate.is_due(now)):
+            wanted &= self.gate.pass_through(now, wall)
+        while wanted and self.workers.room and not self._is_probing():
+            trip = self.intake.next()
+            if trip is None:
+                break
+            self._set_out(trip, now, wall)
+        if self.gate is not None and not self._jobs and not len(self.intake):
+            self.gate.nothing_waits()
+
+    def _is_probing(self) -> bool:
+        """One photo at a time finds out whether a trouble is over."""
+        return self.trouble is not None and bool(self._jobs)
+
+    def _set_out(self, trip: Trip, now: float, wall: float) -> None:
+        """Open the files of a shot, once and safely, and hand them to a worker."""
+        try:
+            descriptor = self.watcher.open(trip.source)
+        except PermissionError as error:
+            # chmod changes the ctime, so that it is looked at again when it may be read.
+            reason = f"{error.strerror}: photosortd's user may not read it"
+            self._finish(self._note(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
+            return
+        except (OSError, PhotoError, WorldError):
+            # Gone, or its root is: a scan finds it if it comes back.
+            self.intake.release(trip.source)
+            return
+        stamp = Stamp.of(os.fstat(descriptor))
+        if stamp != trip.stamp:
+            os.close(descriptor)
+            self._settle_again(trip.source, now)
+            return
+        if trip.late:
+            out = Outstanding(trip, None, (Companion(trip.source, stamp, descriptor),))
+        else:
+            companions = tuple(self._companions.gather(trip, now, wall))
+            out = Outstanding(trip, descriptor, companions)
+        self._number += 1
+        self._jobs[self._number] = out
+        descriptors = tuple(each.descriptor for each in out.companions)
+        self.workers.submit(Job(self._number, out.photo, descriptors, trip.last))
+
+    # ---- back from the workers
+
+    def answered(self, answer: Answer, now: float, wall: float) -> None:
+        """Go on where the worker stopped. Where the world fails, the trip waits for it."""
+        out = self._jobs.pop(answer.job)
+        try:
+            self._go_on(out, answer, now, wall)
+        except HalfFiled as error:
+            # `recover` finishes it from its part files, or frees it to be found again.
+            self.shut(error, now)
+            self._settle_again(out.trip.source, now)
+        except WorldError as error:
+            self.shut(error, now)
+            self.intake.put_back(out.trip)
+        except SourceChanged:
+            self._settle_again(out.trip.source, now)
+        finally:
+            out.close()
+
+    def shut(self, error: WorldError, now: float) -> None:
+        """The world failed: file nothing for a while. A dry run has nothing to wait for."""
+        if self.gate is None:
+            raise error
+        self.gate.shut(error, now)
+
+    def _settle_again(self, source: Source, now: float) -> None:
+        self.intake.release(source)
+        self.intake.again(source, now + self.rules.quiet)
+
+    def _go_on(self, out: Outstanding, answer: Answer, now: float, wall: float) -> None:
+        trip = out.trip
+        lack = answer.companions[0] if trip.late and answer.companions else answer.incomplete
+        if answer.failed is not None:
+            self._failed(out, answer.failed, now, wall)
+        elif lack is not None and not (trip.last or self.rules.once):
+            self.intake.settler.incomplete(trip.source, trip.stamp, now)
+            self.intake.keep_waiting(trip.source, lack)
+        elif answer.seen is not None:
+            self._seen(out, answer.seen, answer.companions, now, wall)
+        elif lack is not None:
+            self._finish(self._note(trip, wall, reason=lack), Outcome.TRUNCATED, trip)
+            self._look_after(out, (), now)
+        elif trip.late:
+            self._late(out, wall)
+        else:
+            reason = answer.unreadable or "not a photo"
+            self._finish(self._note(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
+            self._look_after(out, (), now)
+
+    def _failed(self, out: Outstanding, reason: str, now: float, wall: float) -> None:
+        """The worker died of it, or nearly: try again, but not for ever."""
+        trip = out.trip
+        attempts = self.ledger.attempt(self._note(trip, wall, reason=reason))
+        if attempts >= MAX_ATTEMPTS:
+            reason = f"{reason} ({attempts} attempts)"
+            self._finish(self._note(trip, wall, reason=reason), Outcome.SET_ASIDE, trip)
+            self._look_after(out, (), now)
+            return
+        shown = printable(trip.source.full)
+        log.warning("attempt %d at %s failed: %s", attempts, shown, reason)
+        self.intake.release(trip.source)
+        delay = 0.0 if self.rules.once else ATTEMPT_DELAYS[attempts - 1]
+        self.intake.again(trip.source, now + delay)
+
+    def _seen(
+        self,
+        out: Outstanding,
+        seen: Seen,
+        missing: Sequence[str | None],
+        now: float,
+        wall: float,
+    ) -> None:
+        """A photo was decoded and scored: is it news, whose is it, where does it go?"""
+        trip = out.trip
+        assert out.photo is not None
+        if Stamp.of(os.fstat(out.photo)) != trip.stamp:
+            raise SourceChanged(trip.source.full)
+        whole = [each for each, lack in zip(out.companions, missing, strict=True) if lack is None]
+        note = self._note(trip, wall, sha256=seen.sha256)
+        before = self.ledger.version(trip.source)
+        owner = self.ledger.owner(seen.sha256)
+        if before is not None and self._unchanged(before, seen):
+            self.ledger.touch(before.id, note)
+            self.intake.release(trip.source)
+            whole = []
+        elif owner is not None and self._is_taken(owner, trip.source):
+            self._duplicate(out, note, owner, whole, wall)
+        else:
+            self._decide(out, note, seen, whole, wall)
+        self._look_after(out, whole, now)
+
+    def _unchanged(self, before: Version, seen: Seen) -> bool:
+        """Only the stat changed: the content was decided already, and not by another bundle."""
+        same = before.sha256 == seen.sha256 and before.outcome in DECIDED
+        return same and not self._decide_anew(before)
+
+    def _is_taken(self, owner: Version, source: Source) -> bool:
+        """The same bytes were decided before, here or elsewhere."""
+        if owner.outcome is None:
+            return False  # an unfinished claim yields to whoever comes next
+        return owner.source != source or not self._decide_anew(owner)
+
+    def _decide_anew(self, version: Version) -> bool:
+        return self.rules.again and version.current and version.bundle != self.rules.bundle_id
+
+    def _duplicate(
+        self, out: Outstanding, note: Note, owner: Version, whole: list[Companion], wall: float
+    ) -> None:
+        """The companions that came with it may still be news to the photo that was filed."""
+        if whole and not self.rules.dry:
+            self._companions.follow(owner, whole, self._filing(wall), self._batches.at(wall), wall)
+        reason = f"the same bytes as {printable(owner.source.full)}"
+        self._finish(replace(note, reason=reason), Outcome.DUPLICATE, out.trip)
+
+    def _decide(
+        self, out: Outstanding, note: Note, seen: Seen, whole: list[Companion], wall: float
+    ) -> None:
+        rules = self.rules
+        scores = dict(zip(rules.names, seen.scores, strict=True))
+        verdict = decide(scores, rules.thresholds, rules.margin)
+        decided = Decided(seen, verdict, rules.bundle_id, scores, rules.thresholds)
+        note = replace(note, decided=decided)
+        targets = list(verdict.categories)
+        if not targets and rules.unsorted is not None:
+            targets = [rules.unsorted]
+        placed: tuple[Placement, ...] = ()
+        if targets and not rules.dry:
+            placed = self._file(out, note, whole, targets, wall)
+        else:
+            version = self.ledger.finish(note, verdict.outcome)
+            self._companions.note_unfiled(version, whole, wall)
+        self._report(out.trip, verdict.outcome, wall, decided, targets, placed)
+
+    def _file(
+        self,
+        out: Outstanding,
+        note: Note,
+        whole: list[Companion],
+        targets: list[str],
+        wall: float,
+    ) -> tuple[Placement, ...]:
+        assert out.photo is not None
+        assert note.sha256 is not None
+        trip = out.trip
+        photo = Opened(trip.source, trip.stamp, out.photo, trip.seen_at, note.sha256)
+        shot = [(photo, note), *(self._companions.opened(each, wall) for each in whole)]
+        placed = self._filing(wall).file_shot(shot, targets, self._batches.at(wall), wall)
+        if self.gate is not None:
+            self.gate.went_well()
+        return placed
+
+    def _filing(self, wall: float) -> Filing:
+        assert self.gate is not None
+        return self.gate.filing(self.rules.style, wall)
+
+    def _late(self, out: Outstanding, wall: float) -> None:
+        """A whole companion whose photo was decided before."""
+        trip, (companion,) = out.trip, out.companions
+        _, note = self._companions.opened(companion, wall)
+        before = self.ledger.version(trip.source)
+        leader = self._companions.leader_of(trip.source)
+        if before is not None and before.sha256 == note.sha256 and before.outcome in DECIDED:
+            self.ledger.touch(before.id, note)
+            self.intake.release(trip.source)
+        elif before is not None and before.outcome is Outcome.PLACED:
+            reason = "changed after it was filed; the filed copy stays as it is"
+            self._finish(replace(note, leader=before.leader, reason=reason), Outcome.IGNORED, trip)
+        elif leader is None:
+            self._finish(replace(note, reason="without its photo"), Outcome.IGNORED, trip)
+        elif self.rules.dry:
+            self._finish(replace(note, leader=leader.id), Outcome.PLACED, trip)
+        else:
+            filing, batch = self._filing(wall), self._batches.at(wall)
+            self._companions.follow(leader, [companion], filing, batch, wall)
+            self.intake.release(trip.source)
+
+    def _look_after(self, out: Outstanding, taken: Iterable[Companion], now: float) -> None:
+        """Companions that did not travel along are looked at once more, now that it is known."""
+        along = {each.source for each in taken}
+        for source in along:
+            self.intake.release(source)
+        for name in out.trip.companions:
+            source = out.trip.source.sibling(name)
+            if source not in along:
+                self.intake.again(source, now)
+
+    # ---- noting and telling
+
+    def _note(self, trip: Trip, wall: float, sha256: str | None = None, reason: str = "") -> Note:
+        return Note(trip.source, trip.stamp, trip.seen_at, wall, sha256, None, reason)
+
+    def _finish(self, note: Note, outcome: Outcome, trip: Trip) -> None:
+        self.ledger.finish(note, outcome)
+        self._report(trip, outcome, note.at, reason=note.reason)
+        for name in trip.companions:  # they learn now that they have nobody to travel with
+            self.intake.again(trip.source.sibling(name), 0.0)
+
+    def _report(
+        self,
+        trip: Trip,
+        outcome: Outcome,
+        wall: float,
+        decided: Decided | None = None,
+        categories: Iterable[str] = (),
+        placed: Iterable[Placement] = (),
+        reason: str = "",
+    ) -> None:
+        self.intake.release(trip.source)
+        self._on_done(
+            Done(
+                source=trip.source,
+                outcome=outcome,
+                at=wall,
+                seconds=max(0.0, wall - trip.seen_at),
+                live=trip.live,
+                categories=tuple(categories),
+                scores=decided.scores if decided else {},
+                targets=tuple(placement.path for placement in placed),
+                reason=reason,
+            )
+        )

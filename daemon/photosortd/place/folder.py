@@ -1,0 +1,140 @@
+"""A directory of the library, opened for one deed, and whose fault its errors are.
+
+Every directory is reached component by component below the library's descriptor and never
+through a link; none is kept open from one placement to the next.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from photosortd import files
+from photosortd.errors import WorldError
+from photosortd.records import printable
+
+_OURS = frozenset({errno.EBADF, errno.EFAULT, errno.ENOTTY})
+"""Errors that only a mistake of ours can cause: they stay OSError."""
+
+_NOTHING_TO_READ = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
+"""Gone, a link, a socket, a link that leads nowhere."""
+
+_WHAT_TO_DO = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "the quota of this user is used up: raise it, or free some space there",
+    errno.EROFS: "it is mounted read-only: mount it for writing (and look at the kernel's log)",
+    errno.EIO: "the disk fails: look at the kernel's log, and check the file system",
+    errno.ESTALE: "the share went away and came back: photosortd tries again",
+    errno.ENOTCONN: "its FUSE file system has died: mount it again",
+    errno.EACCES: "let the user that photosortd runs as write there",
+    errno.EPERM: "let the user that photosortd runs as write there",
+    errno.ELOOP: "photosortd follows no links inside the library: make it a directory",
+    errno.ENOTDIR: "photosortd needs a directory there, and follows no links",
+    errno.ENOENT: "somebody removed it meanwhile: photosortd tries again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """An open directory of the library."""
+
+    fd: int
+    path: str  # below the library; '' for the library itself
+    shown: str  # absolute, for messages only
+    device: int  # st_dev
+
+    def shown_name(self, name: str) -> str:
+        return printable(os.path.join(self.shown, name))
+
+    def stat(self, name: str) -> os.stat_result | None:
+        """lstat of a name in it; None if the name is free."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str, follow: bool = False) -> int | None:
+        """A descriptor for reading of the regular file `name`; None for anything else."""
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        try:
+            descriptor = os.open(name, flags, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno in _NOTHING_TO_READ:
+                return None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def sync(self) -> None:
+        files.sync_directory(self.fd)
+
+
+@contextmanager
+def open_folder(root: int, shown: str, path: str, create: bool = False) -> Iterator[Folder]:
+    """The directory `path` below the descriptor `root`; with `create` it is made where missing.
+
+    Raises FileNotFoundError if it is missing and not to be made, WorldError if it cannot be
+    opened or made. `shown` is the library's path for messages.
+    """
+    where = os.path.join(shown, path) if path else shown
+    with world_errors("cannot open", where, pass_on=FileNotFoundError):
+        descriptor = _made(root, path) if create else files.open_directory_beneath(root, path)
+    try:
+        yield Folder(descriptor, path, where, os.fstat(descriptor).st_dev)
+    finally:
+        os.close(descriptor)
+
+
+def _made(root: int, path: str) -> int:
+    here = os.dup(root)
+    try:
+        for component in path.split("/") if path else ():
+            deeper = _entered(here, component)
+            os.close(here)
+            here = deeper
+    except BaseException:
+        os.close(here)
+        raise
+    return here
+
+
+def _entered(parent: int, component: str) -> int:
+    try:
+        return files.open_directory_beneath(parent, component)
+    except FileNotFoundError:
+        _make_directory(parent, component)
+        return files.open_directory_beneath(parent, component)
+
+
+def _make_directory(parent: int, name: str) -> None:
+    try:
+        os.mkdir(name, 0o777, dir_fd=parent)
+    except FileExistsError:
+        return  # somebody else was quicker; whether it is a directory shows when it is opened
+    files.sync_directory(parent)
+
+
+@contextmanager
+def world_errors(
+    doing: str, path: str, pass_on: type[OSError] | tuple[type[OSError], ...] = ()
+) -> Iterator[None]:
+    """Turn an OSError inside into a WorldError that names the path and says what to do.
+
+    Left alone: the classes in `pass_on`, and what only a mistake of ours can cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _OURS or isinstance(error, pass_on):
+            raise
+        raise WorldError(f"{doing} {printable(path)}: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    advice = _WHAT_TO_DO.get(error.errno or 0)
+    reason = error.strerror or str(error)
+    return f"{reason}; {advice}" if advice else reason

@@ -1,0 +1,103 @@
+"""What a worker does with one job before inference: read, hash, judge, decode."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from photosortd.errors import PhotoError
+from photosortd.records import Limits, Seen
+from photosortd.vision.decode import Pixels, decode
+from photosortd.vision.whole import FileView, missing
+from photosortd.vision.worker.protocol import Answer
+
+_CHUNK = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One job as far as it is known; `pixels` and `answer.seen` are set where it must be scored."""
+
+    answer: Answer
+    started: float
+    pixels: Pixels | None = None
+
+    def answered(self, scores: tuple[float, ...] = ()) -> Answer:
+        """The final answer, with its time."""
+        seen = self.answer.seen
+        return replace(
+            self.answer,
+            seen=None if seen is None else replace(seen, scores=scores),
+            seconds=round(time.monotonic() - self.started, 6),
+        )
+
+
+def look(
+    job: int,
+    photo: int | None,
+    companions: Iterable[int],
+    final: bool,
+    size: tuple[int, int],
+    limits: Limits,
+) -> Look:
+    """Everything but the scores. `size` is the height and width of the model's input."""
+    started = time.monotonic()
+    answer = Answer(job, companions=tuple(_companion(descriptor) for descriptor in companions))
+    if photo is None:
+        return Look(answer, started)
+    try:
+        data = _read(photo, limits.file_size)
+    except OSError as error:
+        return Look(replace(answer, failed=f"cannot be read: {error.strerror}"), started)
+    except PhotoError as error:
+        return Look(replace(answer, unreadable=str(error)), started)
+    except MemoryError:
+        return Look(replace(answer, failed="not enough memory to read it"), started)
+    incomplete = missing(data)
+    if incomplete and not final:
+        return Look(replace(answer, incomplete=incomplete), started)
+    return _decoded(answer, started, data, incomplete, size, limits)
+
+
+def _decoded(
+    answer: Answer,
+    started: float,
+    data: bytes,
+    incomplete: str | None,
+    size: tuple[int, int],
+    limits: Limits,
+) -> Look:
+    try:
+        picture = decode(data, *size, limits)
+    except PhotoError as error:
+        if isinstance(error.__cause__, MemoryError):
+            # Not of the photo alone: another was in memory at the same time.
+            return Look(replace(answer, failed=str(error)), started)
+        return Look(replace(answer, incomplete=incomplete, unreadable=str(error)), started)
+    digest = hashlib.sha256(data).hexdigest()
+    seen = Seen(digest, picture.format, picture.width, picture.height, picture.taken, ())
+    return Look(replace(answer, seen=seen), started, picture.pixels)
+
+
+def _companion(descriptor: int) -> str | None:
+    try:
+        return missing(FileView(descriptor))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except MemoryError:
+        return None  # too large to be judged
+
+
+def _read(descriptor: int, most: int) -> bytes:
+    """The whole file, once, so that what is hashed is what is decoded."""
+    size = os.fstat(descriptor).st_size
+    chunks: list[bytes] = []
+    offset = 0
+    while size <= most and (chunk := os.pread(descriptor, _CHUNK, offset)):
+        chunks.append(chunk)
+        offset += len(chunk)
+        size = max(size, offset)
+    if size > most:
+        raise PhotoError(f"{size / 1e6:.0f} MB, the limit is {most / 1e6:.0f} MB")
+    return b"".join(chunks)

@@ -1,0 +1,156 @@
+"""All watched roots together: what the rest of the daemon talks to."""
+
+import stat
+from collections.abc import Callable, Collection, Sequence
+
+from photosortd import files
+from photosortd.errors import WorldError
+from photosortd.records import Source, Stamp, printable
+from photosortd.watch.inbox import Inbox
+from photosortd.watch.root import Root
+from photosortd.watch.scan import GONE, stat_beneath
+from photosortd.watch.sight import MountTable
+from photosortd.watch.values import Hint, Listing, RootSpec, RootState
+
+STALE = 10.0  # seconds after its last event for which a root is not judged to be deaf
+
+
+class Watcher:
+    """Hints and scans of several roots. Not for use by several threads; only `wake` is.
+
+    Times are arguments: `now` of the monotonic clock, `wall` since the epoch, both in seconds.
+    """
+
+    def __init__(self, roots: Sequence[RootSpec], wake: Callable[[], None]) -> None:
+        """`wake` is called, from other threads too, when tick() and hints() have something to do.
+
+        It must neither raise nor wait. Raises ConfigError for a pattern that cannot be used.
+        """
+        self._inbox = Inbox(wake)
+        self._roots = {spec.path: Root(spec, self._inbox) for spec in roots}
+        self._mounts: MountTable | None = None
+        self._now = 0.0
+        self._heard: dict[str, float] = {}  # when a root's last event came
+        self._handed: Listing | None = None
+
+    def start(self, now: float) -> None:
+        """Set the watches and begin the first scan of every root that is there."""
+        self._mounts = MountTable()
+        self.tick(now, 0.0)
+
+    def stop(self) -> None:
+        """Take all watches down. Calling it twice does no harm."""
+        self._inbox.close()
+        for root in self._roots.values():
+            root.close()
+        if self._mounts is not None:
+            self._mounts.close()
+            self._mounts = None
+
+    def tick(self, now: float, wall: float) -> None:
+        """Notice lost roots, dead threads and overflows, heal them, begin scans that are due."""
+        self._now = now
+        changed = self._mounts is not None and self._mounts.changed()
+        for root in self._roots.values():
+            root.tick(now, wall, changed)
+
+    def hints(self) -> list[Hint]:
+        """Files that events named since the last call, each once, in their order.
+
+        Directories that appeared are looked into by next_listing.
+        """
+        named: dict[Source, bool] = {}
+        for event in self._inbox.drain():
+            root = self._roots[event.root]
+            self._heard[event.root] = self._now
+            if event.left:
+                root.ears.stale = True
+            elif root.heeds(event.path, event.directory):
+                if event.directory:
+                    root.look_below(event.path)
+                else:
+                    # The last event counts: what is written after it was renamed is not at rest.
+                    named[Source(event.root, event.path)] = event.arrived
+        for path in self._inbox.lost():
+            self._roots[path].request_scan()
+        return [Hint(source, arrived) for source, arrived in named.items()]
+
+    @property
+    def scanning(self) -> bool:
+        """Whether next_listing has something to come."""
+        return any(root.scanning for root in self._roots.values())
+
+    def next_listing(self) -> Listing | None:
+        """One more directory of the scans that are running, new directories first.
+
+        None if there is none; a scan that was only just asked for begins with the next tick.
+        """
+        roots = self._roots.values()
+        self._handed = next(filter(None, (root.hinted_listing() for root in roots)), None)
+        if self._handed is None:
+            self._handed = next(filter(None, (root.listing() for root in roots)), None)
+        return self._handed
+
+    def look(
+        self, root: str, directory: str, names: Collection[str] | None = None
+    ) -> Listing | None:
+        """One directory now; with `names`, no more than what may be one shot with these.
+
+        None if it is ignored, gone or cannot be read, or if the root is paused.
+        """
+        return self._roots[root].look(directory, names)
+
+    def unnamed(self, root: str, count: int) -> None:
+        """The listing handed out last held `count` files that no event had named.
+
+        Not held against the events of a root on which they are just coming in.
+        """
+        by_scan = self._handed is not None and not self._handed.hinted
+        silent = self._now - self._heard.get(root, float("-inf")) > STALE
+        if count > 0 and by_scan and silent and not self._inbox:
+            self._roots[root].ears.unnamed()
+
+    def request_scan(self, root: str | None = None) -> None:
+        """Scan one root, or all of them, from the next tick on."""
+        for path, each in self._roots.items():
+            if root in (None, path):
+                each.request_scan()
+
+    def open(self, source: Source) -> int:
+        """A descriptor of the file for reading; the caller closes it.
+
+        Raises OSError if it is gone or behind a link, PhotoError if it is no regular file,
+        WorldError if the root is paused.
+        """
+        with self._roots[source.root].ground.descriptor() as root:
+            return files.open_file_beneath(root, source.path)
+
+    def stat(self, source: Source) -> Stamp | None:
+        """How the file looks now; None if it is gone or no regular file.
+
+        Raises WorldError if the root is paused or cannot be read: the file need not be gone.
+        """
+        try:
+            with self._roots[source.root].ground.descriptor() as root:
+                facts = stat_beneath(root, source.path)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            what = error.strerror or error
+            raise WorldError(f"{printable(source.full)}: {what}") from error
+        return Stamp.of(facts) if stat.S_ISREG(facts.st_mode) else None
+
+    def ignored_by(self, source: Source) -> str | None:
+        """The rule by which this file is ignored, in words, or None.
+
+        Raises OSError if its directory cannot be opened, WorldError if the root is paused.
+        """
+        return self._roots[source.root].ignored_by(source.path)
+
+    def states(self) -> tuple[RootState, ...]:
+        """How each root is watched, in the order of the configuration."""
+        return tuple(root.state() for root in self._roots.values())
+
+    def next_due(self) -> float | None:
+        """When tick has something to do, by the monotonic clock; None without roots."""
+        return min((root.next_due() for root in self._roots.values()), default=None)

@@ -1,0 +1,68 @@
+"""Fixtures that every test may use: trees in, trees out, photos that are drawn."""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from drawing import draw_photo
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("root") and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+        if item.get_closest_marker("shared") and not SHARED.is_dir():
+            item.add_marker(pytest.mark.skip(reason="needs the photos and files in ../shared"))
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_threads() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    leaked = [t for t in threading.enumerate() if t not in before and not t.daemon]
+    if leaked:
+        warnings.warn(f"threads left behind: {leaked}", stacklevel=1)
+
+
+@pytest.fixture
+def shared() -> Path:
+    return SHARED
+
+
+@pytest.fixture(name="draw_photo")
+def _draw_photo() -> Callable[..., bytes]:
+    return draw_photo
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[..., Path]:
+    """make_tree({'DCIM/a.jpg': b'…'}, below=tmp_path) writes the files and returns `below`."""
+
+    def make(files: Mapping[str, bytes | str], below: Path = tmp_path) -> Path:
+        for name, content in files.items():
+            path = below / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return below
+
+    return make
+
+
+@pytest.fixture
+def read_tree() -> Callable[..., dict[str, bytes]]:
+    """read_tree(directory) → {relative path: bytes} of every file below it, hidden ones too."""
+
+    def read(directory: Path) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(directory)): path.read_bytes()
+            for path in sorted(directory.rglob("*"))
+            if path.is_file()
+        }
+
+    return read

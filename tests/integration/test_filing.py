@@ -1,0 +1,437 @@
+"""Filing, recovering and undoing shots: tree in, tree out, and a crash at every step."""
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from photosortd import layout, undo
+from photosortd.errors import WorldError
+from photosortd.filing import Filing, HalfFiled, Opened, Style
+from photosortd.ledger import Ledger, Note, Selection
+from photosortd.place import Library, SourceChanged
+from photosortd.records import (
+    Decided,
+    Outcome,
+    PlacementState,
+    PlaceMode,
+    Seen,
+    Source,
+    Stamp,
+    Verdict,
+)
+from photosortd.recover import open_library, recover
+
+Tree = Callable[..., Path]
+
+
+class Crash(BaseException):
+    """The power goes."""
+
+
+@dataclass
+class World:
+    """A source, a library and a ledger, which may be reopened as after a crash."""
+
+    base: Path
+    mode: PlaceMode = PlaceMode.AUTO
+    template: str = "{category}/{name}"
+    ledger: Ledger = field(init=False)
+    library: Library = field(init=False)
+
+    def __post_init__(self) -> None:
+        (self.base / "DCIM").mkdir(exist_ok=True)
+        self.open()
+
+    def open(self) -> None:
+        self.ledger = Ledger.open(str(self.base / "ledger.db"))
+        self.library = open_library(str(self.base / "library"), self.ledger)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self.library.close()
+        self.ledger.close()
+
+    def restart(self) -> list[str]:
+        """Close everything and start anew. Returns the paths that are lost."""
+        self.close()
+        self.open()
+        lost = recover(self.ledger, self.library, self.stands, 50.0)
+        return [version.source.path for version in lost]
+
+    @staticmethod
+    def stands(source: Source) -> bool | None:
+        return Path(source.full).exists()
+
+    @property
+    def filing(self) -> Filing:
+        style = Style(self.mode, 0o640, layout.parse(self.template), 0)
+        return Filing(self.library, self.ledger, style)
+
+    def opened(self, name: str, **more: object) -> tuple[Opened, Note]:
+        path = self.base / "DCIM" / name
+        descriptor = os.open(path, os.O_RDONLY)
+        stamp = Stamp.of(os.fstat(descriptor))
+        source = Source(str(self.base / "DCIM"), name)
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        note = Note(source, stamp, 10.0, 20.0, sha256, **more)  # type: ignore[arg-type]
+        return Opened(source, stamp, descriptor, 10.0, sha256), note
+
+    def file(self, names: list[str], *categories: str, bundle: str = "b1") -> None:
+        """File a shot, the photo first, as the pipeline would after looking at it."""
+        photo = self.base / "DCIM" / names[0]
+        sha256 = hashlib.sha256(photo.read_bytes()).hexdigest()
+        decided = Decided(
+            Seen(sha256, "JPEG", 4, 3, None, ()), Verdict(categories, ()), bundle, {}, {}
+        )
+        shot = [self.opened(names[0], decided=decided), *map(self.opened, names[1:])]
+        try:
+            batch = self.ledger.placements.new_batch("once", 20.0)
+            self.filing.file_shot(shot, categories, batch, 20.0)
+        finally:
+            for each, _ in shot:
+                os.close(each.descriptor)
+
+    def follow(self, photo: str, name: str) -> None:
+        leader = self.ledger.version(Source(str(self.base / "DCIM"), photo))
+        assert leader is not None
+        each, note = self.opened(name)
+        try:
+            batch = self.ledger.placements.new_batch("once", 30.0)
+            self.filing.follow(leader, [(each, note)], batch, 30.0)
+        finally:
+            os.close(each.descriptor)
+
+    def undo(self, **criteria: object) -> undo.Undone:
+        items = undo.plan(self.ledger, Selection(**criteria))  # type: ignore[arg-type]
+        return undo.carry_out(self.ledger, self.library, items, 60.0)
+
+    def tree(self) -> dict[str, bytes]:
+        library = self.base / "library"
+        return {
+            str(path.relative_to(library)): path.read_bytes()
+            for path in sorted(library.rglob("*"))
+            if path.is_file() and path.name != ".photosortd-library"
+        }
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def put(world: World, **files: bytes) -> None:
+    for name, content in files.items():
+        (world.base / "DCIM" / name.replace("__", ".")).write_bytes(content)
+
+
+def test_a_photo_is_filed_into_every_category(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food", "me")
+    assert world.tree() == {"food/a.jpg": b"photo", "me/a.jpg": b"photo"}
+
+
+def test_a_name_that_is_taken_gets_one_suffix_for_the_whole_shot(world: World) -> None:
+    put(world, IMG_1__HEIC=b"photo", IMG_1__MOV=b"movie")
+    food = world.base / "library" / "food"
+    food.mkdir()
+    (food / "IMG_1.MOV").write_bytes(b"another movie")
+    world.file(["IMG_1.HEIC", "IMG_1.MOV"], "food")
+    assert world.tree() == {
+        "food/IMG_1.MOV": b"another movie",
+        "food/IMG_1-1.HEIC": b"photo",
+        "food/IMG_1-1.MOV": b"movie",
+    }
+
+
+def test_a_late_companion_takes_the_suffix_that_its_photo_got(world: World) -> None:
+    put(world, a__jpg=b"photo", a__jpg__xmp=b"<x/>")
+    food = world.base / "library" / "food"
+    food.mkdir()
+    (food / "a.jpg").write_bytes(b"another")
+    world.file(["a.jpg"], "food")
+    world.follow("a.jpg", "a.jpg.xmp")
+    assert world.tree()["food/a-1.jpg.xmp"] == b"<x/>"
+
+
+def test_the_same_bytes_under_the_name_are_left_and_never_undone(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    food = world.base / "library" / "food"
+    food.mkdir()
+    (food / "a.jpg").write_bytes(b"photo")
+    world.file(["a.jpg"], "food")
+    assert world.tree() == {"food/a.jpg": b"photo"}
+    undone = world.undo(category="food")
+    assert (undone.removed, undone.kept) == (0, 1)
+    assert world.tree() == {"food/a.jpg": b"photo"}
+
+
+def test_the_layout_uses_the_date_of_the_file_when_exif_has_none(world: World) -> None:
+    world.template = "{category}/{taken:%Y/%m}/{name}"
+    put(world, a__jpg=b"photo")
+    os.utime(world.base / "DCIM" / "a.jpg", (1_700_000_000, 1_700_000_000))
+    world.file(["a.jpg"], "food")
+    assert list(world.tree()) == ["food/2023/11/a.jpg"]
+
+
+def test_a_source_that_changes_while_it_is_copied_is_not_filed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(world, a__jpg=b"photo")
+    real = Library.room
+
+    def write_on(self: Library, need: int, keep_free: int) -> None:
+        with (world.base / "DCIM" / "a.jpg").open("ab") as stream:
+            stream.write(b" and more")
+        real(self, need, keep_free)
+
+    monkeypatch.setattr(Library, "room", write_on)
+    with pytest.raises(SourceChanged):
+        world.file(["a.jpg"], "food", "me")
+    assert world.tree() == {}
+    assert world.ledger.placements.intended() == []
+
+
+def test_too_little_space_files_nothing_and_leaves_nothing(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    decided = Decided(Seen("x", "JPEG", 1, 1, None, ()), Verdict(("food",), ()), "b", {}, {})
+    each, note = world.opened("a.jpg", decided=decided)
+    style = Style(PlaceMode.COPY, 0, layout.parse("{category}/{name}"), 1 << 60)
+    filing = Filing(world.library, world.ledger, style)
+    with pytest.raises(WorldError, match="keep_free"):
+        filing.file_shot([(each, note)], ["food"], 1, 1.0)
+    os.close(each.descriptor)
+    assert world.tree() == {}
+
+
+def test_undo_takes_the_whole_shot_and_only_ours(world: World) -> None:
+    put(world, a__jpg=b"photo", a__xmp=b"<x/>", b__jpg=b"other")
+    world.file(["a.jpg"], "food")
+    world.follow("a.jpg", "a.xmp")
+    world.file(["b.jpg"], "food")
+    (world.base / "library" / "food" / "mine.jpg").write_bytes(b"put there by hand")
+    newest = world.ledger.placements.batches()
+    first = min(batch.id for batch in newest)
+    undone = world.undo(batch=first)
+    assert (undone.removed, undone.refused) == (2, ())
+    assert world.tree() == {"food/b.jpg": b"other", "food/mine.jpg": b"put there by hand"}
+
+
+def test_undo_refuses_what_may_be_the_last_copy(world: World) -> None:
+    put(world, a__jpg=b"photo", b__jpg=b"other")
+    world.file(["a.jpg"], "food")
+    world.file(["b.jpg"], "food")
+    (world.base / "DCIM" / "a.jpg").unlink()
+    (world.base / "DCIM" / "b.jpg").write_bytes(b"edited meanwhile")
+    undone = world.undo(category="food")
+    assert undone.removed == 0
+    assert sorted(path for path, _ in undone.refused) == ["food/a.jpg", "food/b.jpg"]
+    assert world.tree() == {"food/a.jpg": b"photo", "food/b.jpg": b"other"}
+
+
+def test_undo_refuses_a_copy_that_was_changed(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food")
+    (world.base / "library" / "food" / "a.jpg").write_bytes(b"retouched")
+    undone = world.undo(category="food")
+    assert [path for path, _ in undone.refused] == ["food/a.jpg"]
+    assert world.tree() == {"food/a.jpg": b"retouched"}
+
+
+def test_undo_counts_what_somebody_else_removed(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food")
+    (world.base / "library" / "food" / "a.jpg").unlink()
+    undone = world.undo(category="food")
+    assert (undone.removed, undone.gone, undone.refused) == (0, 1, ())
+
+
+def test_an_undone_copy_returns_only_by_another_bundle(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food", bundle="b1")
+    world.undo(category="food")
+    world.file(["a.jpg"], "food", bundle="b1")
+    assert world.tree() == {}
+    world.file(["a.jpg"], "food", bundle="b2")
+    assert world.tree() == {"food/a.jpg": b"photo"}
+
+
+def test_what_the_user_deleted_does_not_come_back(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food")
+    (world.base / "library" / "food" / "a.jpg").unlink()
+    world.file(["a.jpg"], "food", bundle="b2")
+    assert world.tree() == {}
+
+
+# ---- crashes
+
+STEPS: list[tuple[type, str]] = [
+    (Library, "choose_names"),
+    (Library, "make_part"),
+    (Library, "publish"),
+    (Library, "discard"),
+    (Ledger, "intend"),
+    (Ledger, "complete"),
+]
+
+
+def crash_at(patch: pytest.MonkeyPatch, number: int, before: bool) -> Iterator[int]:
+    """Lose power at the `number`-th step, just before it or just after."""
+    count = itertools.count(1)
+
+    def wrap(owner: type, name: str) -> None:
+        real = getattr(owner, name)
+
+        def step(self: object, *args: object, **kwargs: object) -> object:
+            mine = next(count)
+            if mine == number and before:
+                raise Crash
+            result = real(self, *args, **kwargs)
+            if mine == number:
+                raise Crash
+            return result
+
+        patch.setattr(owner, name, step)
+
+    for owner, name in STEPS:
+        wrap(owner, name)
+    return count
+
+
+def runs_into_a_crash(world: World, number: int, before: bool) -> bool:
+    with pytest.MonkeyPatch.context() as patch:
+        crash_at(patch, number, before)
+        try:
+            world.file(["a.jpg", "a.mov"], "food", "me")
+        except Crash:
+            return True
+    return False
+
+
+def sources_are_whole(world: World) -> bool:
+    dcim = world.base / "DCIM"
+    return (dcim / "a.jpg").read_bytes() == b"photo" and (dcim / "a.mov").read_bytes() == b"movie"
+
+
+WHOLE = {
+    "food/a.jpg": b"photo",
+    "food/a.mov": b"movie",
+    "me/a.jpg": b"photo",
+    "me/a.mov": b"movie",
+}
+
+
+def finish_like_a_scan(world: World) -> None:
+    """What the next scan would do: the photo if it counts as new, then its companion."""
+    root = str(world.base / "DCIM")
+    photo = world.ledger.version(Source(root, "a.jpg"))
+    if photo is None or photo.outcome is None:
+        companion = world.ledger.version(Source(root, "a.mov"))
+        news = companion is None or companion.outcome is None
+        world.file(["a.jpg", "a.mov"] if news else ["a.jpg"], "food", "me")
+    companion = world.ledger.version(Source(root, "a.mov"))
+    if companion is None or companion.outcome is None:
+        world.follow("a.jpg", "a.mov")
+
+
+@pytest.mark.parametrize("mode", [PlaceMode.COPY, PlaceMode.HARDLINK, PlaceMode.SYMLINK])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_anywhere_is_put_right(tmp_path: Path, mode: PlaceMode, before: bool) -> None:
+    for number in itertools.count(1):
+        base = tmp_path / str(number)
+        base.mkdir()
+        world = World(base, mode)
+        put(world, a__jpg=b"photo", a__mov=b"movie")
+        crashed = runs_into_a_crash(world, number, before)
+        assert world.restart() == []
+        finish_like_a_scan(world)
+        assert world.tree() == WHOLE, f"crash at step {number}"
+        assert sources_are_whole(world)
+        assert world.ledger.placements.intended() == []
+        world.close()
+        if not crashed:
+            assert number > 10
+            break
+
+
+def test_two_crashes_in_a_row_are_put_right(tmp_path: Path) -> None:
+    for first, second in itertools.product(range(1, 14, 2), range(1, 14, 3)):
+        base = tmp_path / f"{first}-{second}"
+        base.mkdir()
+        world = World(base)
+        put(world, a__jpg=b"photo", a__mov=b"movie")
+        runs_into_a_crash(world, first, before=False)
+        with pytest.MonkeyPatch.context() as patch:
+            crash_at(patch, second, before=True)
+            with suppress(Crash):
+                world.restart()
+                finish_like_a_scan(world)
+        world.restart()
+        finish_like_a_scan(world)
+        assert world.tree() == WHOLE, f"crashes at {first} and {second}"
+        assert sources_are_whole(world)
+        world.close()
+
+
+def test_a_part_file_that_was_intended_is_named_even_if_the_source_is_gone(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food")
+    (world.base / "DCIM" / "a.jpg").unlink()
+    assert world.restart() == []
+    assert world.tree() == {"food/a.jpg": b"photo"}
+
+
+def test_what_has_neither_part_nor_source_is_lost_and_said(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food")
+    (world.base / "DCIM" / "a.jpg").unlink()
+    for part in (world.base / "library" / "food").glob(".photosortd-*"):
+        part.unlink()
+    assert world.restart() == ["a.jpg"]
+    assert world.ledger.counts() == {Outcome.LOST: 1}
+
+
+def test_an_intent_waits_while_its_root_is_away(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food")
+    for part in (world.base / "library" / "food").glob(".photosortd-*"):
+        part.unlink()
+    assert recover(world.ledger, world.library, lambda _: None, 50.0) == []
+    (row,) = world.ledger.placements.intended()
+    assert row.state is PlacementState.INTENDED
+
+
+def test_a_world_that_fails_between_intent_and_deed_is_finished_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(world, a__jpg=b"photo")
+
+    def full(*_: object) -> None:
+        raise WorldError("disk full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", full)
+        with pytest.raises(HalfFiled, match="disk full"):
+            world.file(["a.jpg"], "food")
+    assert recover(world.ledger, world.library, world.stands, 50.0) == []
+    assert world.tree() == {"food/a.jpg": b"photo"}
+    version = world.ledger.version(Source(str(world.base / "DCIM"), "a.jpg"))
+    assert version is not None
+    assert version.outcome is Outcome.PLACED

@@ -1,0 +1,444 @@
+"""The journey of photos through the real stages: folder in, library out.
+
+Everything is real but systemd: inotify, vision workers with the tiny bundle (categories red,
+green and blue by mean colour), the ledger, the library.
+"""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from drawing import draw_photo
+from photosortd import layout
+from photosortd.filing import Style
+from photosortd.ledger import Ledger, Version
+from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
+from photosortd.records import Limits, Outcome, PlaceMode, Source
+from photosortd.sdnotify import Notifier
+from photosortd.service import Flags, Service
+from photosortd.settle import Settler
+from photosortd.vision.bundle import read_bundle
+from photosortd.vision.decide import thresholds
+from photosortd.vision.worker import Workers
+from photosortd.watch import RootSpec, Watcher
+
+TINY = Path(__file__).resolve().parents[1] / "assets" / "tiny-bundle"
+RED, GREEN, BLUE, MAGENTA, DARK = (
+    (230, 30, 30),
+    (30, 230, 30),
+    (30, 30, 230),
+    (230, 30, 230),
+    (20, 20, 20),
+)
+QUIET = 0.2  # seconds
+
+
+@dataclass
+class Daemon:
+    """A daemon in this process, driven turn by turn."""
+
+    base: Path
+    once: bool = False
+    changes: dict[str, object] = field(default_factory=dict)  # of the rules
+    done: list[Done] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dcim = self.base / "DCIM"
+        self.library = self.base / "library"
+        self.dcim.mkdir(exist_ok=True)
+        self.flags = Flags()
+        self.ledger = Ledger.open(str(self.base / "ledger.db"))
+        bundle = read_bundle(TINY)
+        style = Style(PlaceMode.AUTO, 0o640, layout.parse("{category}/{name}"), 0)
+        rules = Rules(
+            bundle_id=bundle.id,
+            names=bundle.names,
+            thresholds=thresholds(bundle.thresholds, {}),
+            margin=0.1,
+            unsorted=None,
+            companions=True,
+            style=style,
+            quiet=QUIET,
+            group_wait=600.0,
+            give_up=3600.0,
+            once=self.once,
+        )
+        rules = replace(rules, **self.changes)  # type: ignore[arg-type]
+        spec = RootSpec(str(self.dcim), events=False if self.once else None)
+        self.watcher = Watcher([spec], self.flags.ring)
+        gate = Gate(str(self.library), self.ledger, lambda s: self.watcher.stat(s) is not None)
+        self.pipeline = Pipeline(
+            self.ledger,
+            self.watcher,
+            Intake(self.ledger, Settler(QUIET, 3600.0), rules, self.heard),
+            Workers(str(TINY), 1, 1, Limits()),
+            None if rules.dry else gate,
+            self.heard,
+            "once" if self.once else "live",
+        )
+        self.service = Service(
+            self.pipeline,
+            self.flags,
+            Notifier({}),
+            None,
+            reload=lambda pipeline: pipeline,
+            requests=lambda _: None,
+            describe=dict,
+        )
+        self.pipeline.workers.start()
+        self.watcher.start(time.monotonic())
+
+    def heard(self, done: Done) -> None:
+        self.done.append(done)
+
+    def close(self) -> None:
+        self.pipeline.drop()
+        self.pipeline.workers.close()
+        self.watcher.stop()
+        if self.pipeline.gate is not None:
+            self.pipeline.gate.close()
+        self.ledger.close()
+        self.flags.close()
+
+    def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Take turns until the condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not in {seconds} s; done: {self.done}"
+            self.flags.ring()  # never sleep longer than the work in hand needs
+            self.service.tick()
+
+    def settle(self) -> None:
+        """Take turns until everything that is there has an outcome."""
+        self.until(self.is_idle)
+
+    def is_idle(self) -> bool:
+        pipeline = self.pipeline
+        busy = pipeline.outstanding or len(pipeline.intake) or pipeline.watcher.scanning
+        return (
+            not busy
+            and not pipeline.intake.settler.waiting()
+            and all(state.last_scan for state in pipeline.watcher.states())
+        )
+
+    def outcome(self, name: str) -> Outcome | None:
+        version = self.version(name)
+        return version.outcome if version else None
+
+    def version(self, name: str) -> Version | None:
+        return self.ledger.version(Source(str(self.dcim), name))
+
+    def tree(self) -> list[str]:
+        return sorted(
+            str(path.relative_to(self.library))
+            for path in self.library.rglob("*")
+            if path.is_file() and path.name != ".photosortd-library"
+        )
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    made: list[Daemon] = []
+
+    def begin(**more: object) -> Daemon:
+        made.append(Daemon(tmp_path, **more))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield begin
+    for daemon in made:
+        daemon.close()
+
+
+def age(path: Path) -> None:
+    """Wait until a file has been still for `QUIET` by its ctime, which nobody can set."""
+    while time.time() - path.stat().st_ctime < QUIET * 1.1:
+        time.sleep(0.01)
+
+
+def test_photos_that_are_there_are_sorted_into_all_their_categories(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    dcim = tmp_path / "DCIM" / "2024"
+    dcim.mkdir(parents=True)
+    (dcim / "red.jpg").write_bytes(draw_photo(RED))
+    (dcim / "magenta.jpg").write_bytes(draw_photo(MAGENTA))
+    (dcim / "dark.jpg").write_bytes(draw_photo(DARK))
+    daemon = start()
+    daemon.settle()
+    assert daemon.tree() == ["blue/magenta.jpg", "red/magenta.jpg", "red/red.jpg"]
+    assert daemon.outcome("2024/dark.jpg") is Outcome.NONE
+    assert (daemon.library / "red" / "red.jpg").read_bytes() == (dcim / "red.jpg").read_bytes()
+
+
+def test_a_second_run_does_nothing(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    (tmp_path / "DCIM").mkdir()
+    (tmp_path / "DCIM" / "red.jpg").write_bytes(draw_photo(RED))
+    first = start(once=True)
+    first.settle()
+    first.close()
+    before = {name: (tmp_path / "library" / name).stat() for name in first.tree()}
+    second = Daemon(tmp_path, once=True)
+    second.settle()
+    assert second.done == []
+    assert {name: (tmp_path / "library" / name).stat() for name in second.tree()} == before
+    first.__post_init__()  # the fixture closes it again
+    second.close()
+
+
+def test_a_photo_renamed_into_place_is_taken_at_once(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    daemon.settle()
+    hidden = daemon.dcim / ".red.jpg.tmp"
+    hidden.write_bytes(draw_photo(RED))
+    began = time.monotonic()
+    hidden.rename(daemon.dcim / "red.jpg")
+    daemon.until(lambda: daemon.tree() == ["red/red.jpg"])
+    assert time.monotonic() - began < 5
+
+
+def test_a_slow_writer_is_waited_for(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    daemon.settle()
+    data = draw_photo(GREEN, size=(900, 700))
+    path = daemon.dcim / "green.jpg"
+    with path.open("wb") as stream:
+        stream.write(data[: len(data) // 2])
+        stream.flush()
+        daemon.until(lambda: bool(daemon.pipeline.intake.waiting))
+        assert daemon.tree() == []
+        stream.write(data[len(data) // 2 :])
+    daemon.until(lambda: daemon.tree() == ["green/green.jpg"])
+    assert (daemon.library / "green/green.jpg").read_bytes() == data
+
+
+def test_live_photos_overtake_the_backlog(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    dcim = tmp_path / "DCIM"
+    dcim.mkdir()
+    for number in range(40):
+        (dcim / f"old-{number:02}.jpg").write_bytes(draw_photo(RED, seed=number))
+    age(dcim / "old-39.jpg")
+    daemon = start()
+    daemon.until(lambda: len(daemon.done) >= 3)
+    hidden = dcim / ".new.tmp"
+    hidden.write_bytes(draw_photo(BLUE))
+    hidden.rename(dcim / "new.jpg")
+    daemon.settle()
+    order = [done.source.name for done in daemon.done]
+    assert len(order) == 41
+    assert order.index("new.jpg") < 30
+
+
+def test_the_same_bytes_twice_are_filed_once(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    (daemon.dcim / "b.jpg").write_bytes(draw_photo(RED))
+    daemon.settle()
+    assert len(daemon.tree()) == 1
+    outcomes = sorted(str(daemon.outcome(name)) for name in ("a.jpg", "b.jpg"))
+    assert outcomes == ["duplicate", "placed"]
+
+
+def test_a_live_photo_travels_as_one_and_waits_for_nobody(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    (daemon.dcim / "IMG_1.jpg").write_bytes(draw_photo(RED))
+    (daemon.dcim / "IMG_1.AAE").write_bytes(b"<plist/>")
+    daemon.until(lambda: "red/IMG_1.AAE" in daemon.tree())
+    (daemon.dcim / "IMG_1.jpg.xmp").write_bytes(b"<x/>")
+    daemon.until(lambda: "red/IMG_1.jpg.xmp" in daemon.tree())
+    assert daemon.tree() == ["red/IMG_1.AAE", "red/IMG_1.jpg", "red/IMG_1.jpg.xmp"]
+    photo, late = daemon.version("IMG_1.jpg"), daemon.version("IMG_1.jpg.xmp")
+    assert photo is not None
+    assert late is not None
+    assert late.leader == photo.id
+
+
+def test_a_companion_that_comes_first_joins_its_photo(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    (daemon.dcim / "IMG_1.AAE").write_bytes(b"<plist/>")
+    daemon.settle()
+    assert daemon.outcome("IMG_1.AAE") is None
+    (daemon.dcim / "IMG_1.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/IMG_1.AAE", "red/IMG_1.jpg"])
+
+
+def test_a_companion_counted_as_alone_still_joins(start: Callable[..., Daemon]) -> None:
+    daemon = start(changes={"group_wait": 0.1})
+    (daemon.dcim / "IMG_1.AAE").write_bytes(b"<plist/>")
+    daemon.until(lambda: daemon.outcome("IMG_1.AAE") is Outcome.IGNORED)
+    (daemon.dcim / "IMG_1.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/IMG_1.AAE", "red/IMG_1.jpg"])
+
+
+def test_a_companion_that_changes_after_filing_is_noted_not_filed(
+    start: Callable[..., Daemon],
+) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    (daemon.dcim / "a.xmp").write_bytes(b"<x/>")
+    daemon.until(lambda: "red/a.xmp" in daemon.tree())
+    (daemon.dcim / "a.xmp").write_bytes(b"<x>edited</x>")
+    daemon.until(lambda: daemon.outcome("a.xmp") is Outcome.IGNORED)
+    assert (daemon.library / "red" / "a.xmp").read_bytes() == b"<x/>"
+
+
+def test_edited_content_is_filed_beside_the_old(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    path = daemon.dcim / "a.jpg"
+    path.write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    path.write_bytes(draw_photo(RED, seed=5))
+    daemon.until(lambda: daemon.tree() == ["red/a-1.jpg", "red/a.jpg"])
+
+
+def test_a_touched_photo_is_not_filed_again(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    path = daemon.dcim / "a.jpg"
+    path.write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    os.utime(path, (1_600_000_000, 1_600_000_000))
+    daemon.watcher.request_scan()
+
+    def remembered() -> bool:
+        version = daemon.version("a.jpg")
+        return version is not None and version.mtime_ns == 1_600_000_000 * 10**9
+
+    daemon.until(remembered)
+    assert daemon.tree() == ["red/a.jpg"]
+    assert [done.outcome for done in daemon.done] == [Outcome.PLACED]
+
+
+def test_a_moved_or_deleted_copy_stays_away(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    (daemon.library / "red" / "a.jpg").unlink()
+    (daemon.dcim / "a.jpg").rename(daemon.dcim / "b.jpg")
+    daemon.until(lambda: daemon.outcome("b.jpg") is Outcome.DUPLICATE)
+    assert daemon.tree() == []
+
+
+def test_near_the_threshold_is_unsure_and_goes_to_the_unsorted(
+    start: Callable[..., Daemon],
+) -> None:
+    daemon = start(changes={"unsorted": "_review"})
+    (daemon.dcim / "dark.jpg").write_bytes(draw_photo(DARK))
+    daemon.until(lambda: daemon.tree() == ["_review/dark.jpg"])
+    assert daemon.outcome("dark.jpg") is Outcome.NONE
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "outcome"),
+    [
+        ("text.jpg", b"this is text, not a photo", Outcome.UNREADABLE),
+        ("empty.jpg", b"", Outcome.TRUNCATED),
+        ("half.jpg", draw_photo(RED, size=(800, 600))[:3000], Outcome.TRUNCATED),
+        ("movie.mp4", b"\0\0\0\x18ftypmp42" + b"\0" * 12, Outcome.IGNORED),
+        ("raw.dng", b"II*\0", Outcome.IGNORED),
+    ],
+)
+def test_what_is_no_photo_gets_an_outcome_too(
+    start: Callable[..., Daemon], name: str, content: bytes, outcome: Outcome
+) -> None:
+    daemon = start(once=True)
+    (daemon.dcim / name).write_bytes(content)
+    daemon.settle()
+    assert daemon.outcome(name) is outcome
+    assert daemon.tree() == []
+
+
+def test_a_truncated_photo_is_looked_at_again_when_it_is_completed(
+    start: Callable[..., Daemon],
+) -> None:
+    data = draw_photo(RED, size=(800, 600))
+    daemon = start(once=True)
+    (daemon.dcim / "a.jpg").write_bytes(data[:3000])
+    daemon.settle()
+    assert daemon.outcome("a.jpg") is Outcome.TRUNCATED
+    (daemon.dcim / "a.jpg").write_bytes(data)
+    daemon.watcher.request_scan()
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+
+
+def test_names_that_are_no_text_are_filed(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    name = os.fsencode("new\nline ") + b"\xff\xfe.jpg"
+    (daemon.dcim / os.fsdecode(name)).write_bytes(draw_photo(RED))
+    daemon.settle()
+    assert os.listdir(os.fsencode(daemon.library / "red")) == [name]
+
+
+def test_a_link_in_the_source_leads_nowhere(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.jpg").write_bytes(draw_photo(RED))
+    daemon = start()
+    (daemon.dcim / "link.jpg").symlink_to(outside / "secret.jpg")
+    (daemon.dcim / "folder").symlink_to(outside)
+    (daemon.dcim / "real.jpg").write_bytes(draw_photo(GREEN))
+    daemon.until(lambda: daemon.tree() == ["green/real.jpg"])
+    daemon.settle()
+    assert daemon.tree() == ["green/real.jpg"]
+
+
+def test_a_library_that_vanishes_pauses_and_nothing_is_lost(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    daemon.library.rename(tmp_path / "away")
+    (daemon.dcim / "b.jpg").write_bytes(draw_photo(BLUE))
+    daemon.until(lambda: daemon.pipeline.trouble is not None)
+    assert not daemon.library.exists()
+    (tmp_path / "away").rename(daemon.library)
+    daemon.until(lambda: daemon.tree() == ["blue/b.jpg", "red/a.jpg"])
+    assert daemon.pipeline.trouble is None
+
+
+def test_an_empty_directory_in_its_place_is_not_filled(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    daemon.library.rename(tmp_path / "away")
+    daemon.library.mkdir()
+    (daemon.dcim / "b.jpg").write_bytes(draw_photo(BLUE))
+    daemon.until(lambda: daemon.pipeline.trouble is not None)
+    assert list(daemon.library.iterdir()) == []
+
+
+def test_a_dry_run_files_nothing(start: Callable[..., Daemon]) -> None:
+    daemon = start(changes={"dry": True})
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(MAGENTA))
+    daemon.until(lambda: bool(daemon.done))
+    assert daemon.done[0].categories == ("red", "blue")
+    assert not daemon.library.exists()
+
+
+def test_a_directory_moved_in_is_sorted(start: Callable[..., Daemon], tmp_path: Path) -> None:
+    daemon = start()
+    daemon.settle()
+    outside = tmp_path / "outside" / "deep"
+    outside.mkdir(parents=True)
+    (outside / "red.jpg").write_bytes(draw_photo(RED))
+    shutil.move(str(tmp_path / "outside"), daemon.dcim / "inside")
+    daemon.until(lambda: daemon.tree() == ["red/red.jpg"])
+
+
+def test_a_worker_killed_at_work_costs_an_attempt_and_the_photo_is_filed(
+    start: Callable[..., Daemon],
+) -> None:
+    daemon = start(once=True)
+    (pid,) = daemon.pipeline.workers.pids()
+    os.kill(pid, signal.SIGSTOP)  # so that it is still at it when it is killed
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.pipeline.outstanding > 0)
+    os.kill(pid, signal.SIGKILL)
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"], seconds=40)

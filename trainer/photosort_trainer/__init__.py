@@ -1,0 +1,1 @@
+"""photosort-train: learns a person's own categories from example photos, offline."""
