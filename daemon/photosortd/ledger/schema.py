@@ -5,6 +5,9 @@ Paths and names are BLOBs: a file name is bytes, and SQLite's text cannot hold a
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from urllib.parse import quote
 
 from photosortd.errors import ConfigError, WorldError
 
@@ -88,44 +91,56 @@ CREATE TABLE request (
 
 def connect(path: str) -> sqlite3.Connection:
     """Open the ledger for writing, making or upgrading it. Raises ConfigError, WorldError."""
-    try:
-        database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    with _opening(path, f"file:{_quoted(path)}") as database:
         database.execute("PRAGMA journal_mode=WAL")
         # NORMAL loses committed rows at a power cut; a lost "placed" would be filed twice.
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA foreign_keys=ON")
         _upgrade(database, path)
-    except sqlite3.DatabaseError as error:
-        raise _trouble(path, error) from error
-    return database
+        return database
 
 
 def connect_readonly(path: str) -> sqlite3.Connection:
     """Open the ledger to look at it, writing nothing, beside a daemon or without one.
 
-    Raises WorldError if it is missing or unreadable.
+    Raises ConfigError, WorldError if it is missing or unreadable.
     """
     # Without a -wal file nobody has it open and everything is in the one file: `immutable` keeps
     # SQLite from creating its -shm beside it.
     alone = not os.path.exists(path + "-wal")
     uri = f"file:{_quoted(path)}?" + ("immutable=1" if alone else "mode=ro")
-    try:
-        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+    with _opening(path, uri) as database:
         _check_version(database, path)
-    except sqlite3.DatabaseError as error:
-        raise _trouble(path, error) from error
-    return database
+        return database
 
 
 def connect_copy(path: str) -> sqlite3.Connection:
-    """A private copy in a temporary file that vanishes with it: for a run that writes nothing."""
-    scratch = sqlite3.connect("", isolation_level=None)
-    if os.path.exists(path):
-        original = connect_readonly(path)
-        original.backup(scratch)
-        original.close()
-    _upgrade(scratch, path)
-    return scratch
+    """A private copy in a temporary file that vanishes with it: for a run that writes nothing.
+
+    Raises ConfigError, WorldError.
+    """
+    with _opening(path, "") as scratch:
+        if os.path.exists(path):
+            with closing(connect_readonly(path)) as original:
+                original.backup(scratch)
+        _upgrade(scratch, path)
+        return scratch
+
+
+@contextmanager
+def _opening(path: str, address: str) -> Iterator[sqlite3.Connection]:
+    """A connection that is closed again if the block fails, and whose fault that is."""
+    try:
+        database = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
+    except sqlite3.DatabaseError as error:
+        raise _trouble(path, error) from error
+    try:
+        yield database
+    except BaseException as error:
+        database.close()
+        if isinstance(error, sqlite3.DatabaseError):
+            raise _trouble(path, error) from error
+        raise
 
 
 def _upgrade(database: sqlite3.Connection, path: str) -> None:
@@ -145,8 +160,6 @@ def _check_version(database: sqlite3.Connection, path: str) -> int:
 
 
 def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
     return quote(os.fsencode(path))
 
 
