@@ -7,34 +7,27 @@ from contextlib import contextmanager
 
 from photosortd.errors import WorldError
 from photosortd.ledger import schema
+from photosortd.ledger.looking import Looking
 from photosortd.ledger.placements import Placements
 from photosortd.ledger.requests import Requests
 from photosortd.ledger.rows import (
     Filed,
-    Known,
     Note,
-    Version,
     blob,
     nanoseconds,
-    outcome_of,
     signed,
-    text,
 )
-from photosortd.records import Outcome, Source
-
-_VERSION = """SELECT version.*, root.path AS root_path
-              FROM version JOIN root ON root.id = version.root"""
+from photosortd.records import Outcome
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
 """Outcomes after which the same bytes elsewhere are a duplicate."""
 
 
-class Ledger:
-    """The connection and every question the journey of a photo asks."""
+class Ledger(Looking):
+    """Everything that a photo's journey asks of the ledger, and has it keep."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        database.row_factory = sqlite3.Row
-        self._database = database
+        super().__init__(database)
         self.placements = Placements(database, self.write)
         self.requests = Requests(database, self.write)
 
@@ -68,85 +61,6 @@ class Ledger:
                 raise
         except sqlite3.OperationalError as error:
             raise WorldError(f"the ledger cannot be written: {error}") from error
-
-    # ---- looking
-
-    def known(self, root: str, directory: str) -> dict[str, Known]:
-        """Every file that we know in one directory, by name: one query a directory."""
-        rows = self._database.execute(
-            """SELECT name, size, mtime_ns, ctime_ns, outcome, bundle, done_at FROM version
-               WHERE current = 1 AND root = (SELECT id FROM root WHERE path = ?)
-               AND directory = ?""",
-            (blob(root), blob(directory)),
-        )
-        return {
-            text(name): Known(size, mtime, ctime, outcome_of(outcome), bundle, done)
-            for name, size, mtime, ctime, outcome, bundle, done in rows
-        }
-
-    def version(self, source: Source) -> Version | None:
-        """The current version at that path."""
-        found = self._history(source, "AND current = 1")
-        return found[0] if found else None
-
-    def history(self, source: Source) -> list[Version]:
-        """Every version that ever stood at that path, newest first."""
-        return self._history(source, "")
-
-    def _history(self, source: Source, which: str) -> list[Version]:
-        rows = self._database.execute(
-            f"""{_VERSION} WHERE root.path = ? AND directory = ? AND name = ? {which}
-                ORDER BY version.id DESC""",
-            (blob(source.root), blob(source.directory), blob(source.name)),
-        )
-        return [_version(row) for row in rows]
-
-    def by_id(self, version: int) -> Version:
-        row = self._database.execute(f"{_VERSION} WHERE version.id = ?", (version,)).fetchone()
-        return _version(row)
-
-    def owner(self, sha256: str) -> Version | None:
-        """The version for which this content was decided, or is being decided."""
-        row = self._database.execute(
-            f"{_VERSION} JOIN claim ON claim.version = version.id WHERE claim.sha256 = ?",
-            (sha256,),
-        ).fetchone()
-        return _version(row) if row else None
-
-    def companions(self, leader: int) -> list[Version]:
-        rows = self._database.execute(f"{_VERSION} WHERE version.leader = ?", (leader,))
-        return [_version(row) for row in rows]
-
-    def standing(self, sha256: str) -> list[Source]:
-        """Where this content stood when last seen."""
-        rows = self._database.execute(
-            f"{_VERSION} WHERE version.sha256 = ? AND current = 1", (sha256,)
-        )
-        return [_version(row).source for row in rows]
-
-    def with_outcome(self, *outcomes: Outcome, limit: int = -1) -> list[Version]:
-        """Current versions with one of these outcomes, newest first."""
-        marks = ",".join("?" * len(outcomes))
-        rows = self._database.execute(
-            f"{_VERSION} WHERE outcome IN ({marks}) AND current = 1 "
-            "ORDER BY version.id DESC LIMIT ?",
-            (*outcomes, limit),
-        )
-        return [_version(row) for row in rows]
-
-    def latest(self, count: int) -> list[Version]:
-        """The versions that were decided last, newest first."""
-        rows = self._database.execute(
-            f"{_VERSION} WHERE done_at IS NOT NULL ORDER BY done_at DESC LIMIT ?", (count,)
-        )
-        return [_version(row) for row in rows]
-
-    def counts(self) -> dict[str, int]:
-        """How many current versions have each outcome; 'pending' are in hand."""
-        rows = self._database.execute(
-            "SELECT outcome, count(*) FROM version WHERE current = 1 GROUP BY outcome"
-        )
-        return {outcome or "pending": count for outcome, count in rows}
 
     # ---- noting
 
@@ -214,14 +128,6 @@ class Ledger:
                 "UPDATE version SET outcome = ?, reason = ?, attempts = 0 WHERE id = ?",
                 (outcome, reason, version),
             )
-
-    def unfinished(self) -> list[Version]:
-        """Versions with a claim and no outcome: a crash came between intent and deed."""
-        rows = self._database.execute(
-            f"{_VERSION} WHERE outcome IS NULL AND current = 1 AND "
-            "(leader IS NOT NULL OR version.id IN (SELECT version FROM claim))"
-        )
-        return [_version(row) for row in rows]
 
     # ---- libraries and bundles
 
@@ -349,28 +255,4 @@ def _claim(database: sqlite3.Connection, sha256: str, version: int) -> None:
               OR (SELECT outcome FROM version WHERE id = claim.version)
                  NOT IN ('placed', 'none', 'unsure')""",
         (sha256, version),
-    )
-
-
-def _version(row: sqlite3.Row) -> Version:
-    directory, name = text(row["directory"]), text(row["name"])
-    path = f"{directory}/{name}" if directory else name
-    return Version(
-        id=row["id"],
-        source=Source(text(row["root_path"]), path),
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        sha256=row["sha256"],
-        outcome=outcome_of(row["outcome"]),
-        leader=row["leader"],
-        bundle=row["bundle"],
-        scores=json.loads(row["scores"] or "{}"),
-        thresholds=json.loads(row["thresholds"] or "{}"),
-        taken=row["taken"],
-        format=row["format"],
-        reason=row["reason"],
-        attempts=row["attempts"],
-        seen_at=row["seen_at"],
-        done_at=row["done_at"],
-        current=bool(row["current"]),
     )

@@ -6,40 +6,26 @@ Never blocks on a photo: looking is done by the vision workers, and `answered` g
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing import Filing, HalfFiled, Opened
 from photosortd.ledger import Ledger, Note, Version
 from photosortd.pipeline.batches import Batches
 from photosortd.pipeline.companions import Companion, Companions
+from photosortd.pipeline.dispatch import Dispatch, Outstanding
 from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
 from photosortd.place import SourceChanged
 from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
 from photosortd.vision.decide import decide
-from photosortd.vision.worker import Answer, Job, Workers
+from photosortd.vision.worker import Answer, Workers
 from photosortd.watch import Watcher
 
 log = logging.getLogger(__name__)
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Outstanding:
-    """A trip whose files are open in our hand and in a worker's."""
-
-    trip: Trip
-    photo: int | None  # descriptor; None for a companion that comes late
-    companions: tuple[Companion, ...]
-
-    def close(self) -> None:
-        for companion in self.companions:
-            os.close(companion.descriptor)
-        if self.photo is not None:
-            os.close(self.photo)
 
 
 class Pipeline:
@@ -63,8 +49,7 @@ class Pipeline:
         self._on_done = on_done
         self._batches = Batches(ledger.placements, batch_kind)
         self._companions = Companions(ledger, watcher, intake)
-        self._jobs: dict[int, Outstanding] = {}
-        self._number = 0
+        self._dispatch = Dispatch(watcher, intake, workers, self._companions)
 
     @property
     def rules(self) -> Rules:
@@ -73,7 +58,7 @@ class Pipeline:
     @property
     def outstanding(self) -> int:
         """How many trips are with the workers."""
-        return len(self._jobs)
+        return len(self._dispatch)
 
     @property
     def trouble(self) -> str | None:
@@ -82,8 +67,7 @@ class Pipeline:
 
     def drop(self) -> None:
         """Let go of everything in hand; a scan finds it again."""
-        while self._jobs:
-            self._jobs.popitem()[1].close()
+        self._dispatch.drop()
 
     # ---- out to the workers
 
@@ -97,46 +81,31 @@ class Pipeline:
             if trip is None:
                 break
             self._set_out(trip, now, wall)
-        if self.gate is not None and not self._jobs and not len(self.intake):
+        if self.gate is not None and not self.outstanding and not len(self.intake):
             self.gate.nothing_waits()
 
     def _is_probing(self) -> bool:
         """One photo at a time finds out whether a trouble is over."""
-        return self.trouble is not None and bool(self._jobs)
+        return self.trouble is not None and self.outstanding > 0
 
     def _set_out(self, trip: Trip, now: float, wall: float) -> None:
-        """Open the files of a shot, once and safely, and hand them to a worker."""
         try:
-            descriptor = self.watcher.open(trip.source)
+            self._dispatch.send(trip, now, wall)
+        except SourceChanged:
+            self._settle_again(trip.source, now)
         except PermissionError as error:
             # chmod changes the ctime, so that it is looked at again when it may be read.
             reason = f"{error.strerror}: photosortd's user may not read it"
             self._finish(self._note(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
-            return
         except (OSError, PhotoError, WorldError):
             # Gone, or its root is: a scan finds it if it comes back.
             self.intake.release(trip.source)
-            return
-        stamp = Stamp.of(os.fstat(descriptor))
-        if stamp != trip.stamp:
-            os.close(descriptor)
-            self._settle_again(trip.source, now)
-            return
-        if trip.late:
-            out = Outstanding(trip, None, (Companion(trip.source, stamp, descriptor),))
-        else:
-            companions = tuple(self._companions.gather(trip, now, wall))
-            out = Outstanding(trip, descriptor, companions)
-        self._number += 1
-        self._jobs[self._number] = out
-        descriptors = tuple(each.descriptor for each in out.companions)
-        self.workers.submit(Job(self._number, out.photo, descriptors, trip.last))
 
     # ---- back from the workers
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """Go on where the worker stopped. Where the world fails, the trip waits for it."""
-        out = self._jobs.pop(answer.job)
+        out = self._dispatch.take(answer)
         try:
             self._go_on(out, answer, now, wall)
         except HalfFiled as error:

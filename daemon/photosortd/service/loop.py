@@ -1,24 +1,22 @@
-"""The life of the daemon: startup, loop, shutdown. Signals set flags, and nothing else.
+"""Startup, turns, shutdown.
 
 The loop does the work and feeds systemd's watchdog, so a loop that hangs stops feeding it.
 """
 
 import logging
 import os
-import signal
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable
 from typing import Any
 
 from photosortd.errors import PhotosortdError, WorldError
 from photosortd.pipeline import Done, Pipeline
-from photosortd.records import Source, printable
+from photosortd.records import Source
 from photosortd.sdnotify import Notifier
+from photosortd.service.flags import Flags
+from photosortd.service.telling import Teller
 from photosortd.status import StatusFile
-from photosortd.watch import Hint, RootState
+from photosortd.watch import Hint
 
 log = logging.getLogger(__name__)
 
@@ -28,70 +26,11 @@ HEARTBEAT = 5.0
 SCAN_SLICE = 0.05
 """Seconds of scanning between two looks at what else there is to do."""
 
-TELL_EVERY = 1.0
-"""Seconds between two looks at everything that status tells."""
-
 PATIENCE = 30.0
 """Seconds without an outcome after which `--once` leaves files that still change."""
 
 LAST_WORDS = 3.0
 """Seconds that photos in hand get to finish when the daemon stops."""
-
-
-class Flags:
-    """What the signals asked for, and a pipe that wakes the loop."""
-
-    def __init__(self) -> None:
-        self.stop = self.reload = self.request = False
-        self.wake, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def ring(self) -> None:
-        """Wake the loop; safe from any thread and from a signal handler."""
-        with suppress(BlockingIOError):  # a full pipe wakes as well
-            os.write(self._bell, b"\0")
-
-    def silence(self) -> None:
-        with suppress(BlockingIOError):
-            while os.read(self.wake, 4096):
-                continue
-
-    def close(self) -> None:
-        os.close(self.wake)
-        os.close(self._bell)
-
-    def _handle(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self.reload = True
-        elif number == signal.SIGUSR1:
-            self.request = True
-        else:
-            self.stop = True
-        self.ring()
-
-    @contextmanager
-    def handling(self) -> Iterator[None]:
-        """Listen to TERM, INT, HUP and USR1; the old handlers come back afterwards."""
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        before = {number: signal.signal(number, self._handle) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-class Tempo:
-    """How many photos were done lately: what `status` calls the rate."""
-
-    def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=1000)
-
-    def beat(self, now: float) -> None:
-        self._times.append(now)
-
-    def per_minute(self, now: float) -> float:
-        recent = [when for when in self._times if now - when < 60]
-        return float(len(recent))
 
 
 class Service:
@@ -114,26 +53,17 @@ class Service:
         self._pipeline = pipeline
         self._flags = flags
         self._notifier = notifier
-        self._status = status
         self._reload = reload
         self._requests = requests
-        self._describe = describe
-        self._recent: deque[Done] = deque(maxlen=20)
-        self._tempo = Tempo()
-        self._counts: dict[str, int] = {}
-        self._counted: Done | None = None
-        self._status_line = ""
+        self._teller = Teller(notifier, status, describe)
         self._once = False
         self._missed = False  # a trouble made us drop files that only a scan finds again
-        self._tell_at = 0.0
-        self._told: object = None  # what is told anew when it changes
         self._progressed = time.monotonic()
 
     def done(self, done: Done) -> None:
         """The pipeline's `on_done`."""
         self._progressed = time.monotonic()
-        self._recent.append(done)
-        self._tempo.beat(self._progressed)
+        self._teller.hear(done, self._progressed)
 
     def run(self, once: bool = False) -> None:
         """Work until a signal says stop or, with `once`, until there is nothing left to do.
@@ -165,7 +95,7 @@ class Service:
         self._pipeline.workers.start()
         self._pipeline.watcher.start(now)
         self._notifier.ready()
-        self._tell(now)
+        self._teller.tell(self._pipeline, now)
 
     def tick(self) -> None:
         """One turn: hints, scan, work, requests; then sleep until there is something to do."""
@@ -174,7 +104,7 @@ class Service:
             self._do_reload()
         try:
             self._work(self._pipeline, now, wall)
-            self._tell(time.monotonic())
+            self._teller.tell(self._pipeline, time.monotonic())
             self._notifier.watchdog()
             self._wait()
         except WorldError as error:
@@ -245,10 +175,8 @@ class Service:
             pipeline.watcher.next_due(),
             pipeline.intake.next_due(),
             pipeline.gate.next_due() if pipeline.gate else None,
-            self._status.next_due() if self._status else None,
+            self._teller.next_due(pipeline),
         ]
-        if self._news() != self._told:
-            times.append(self._tell_at)
         if self._notifier.interval is not None:
             times.append(now + self._notifier.interval / 2)
         return max(0.0, min(when for when in times if when is not None) - now)
@@ -271,87 +199,8 @@ class Service:
         while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
             for answer in pipeline.workers.collect(left):
                 pipeline.answered(answer, time.monotonic(), time.time())
-        self._tell(time.monotonic(), stopped=True)
-
-    # ---- telling
-
-    def _tell(self, now: float, stopped: bool = False) -> None:
-        """Say how things are, at most once a second: a backfill has better things to do."""
-        if now < self._tell_at and not stopped:
-            return
-        self._tell_at = now + TELL_EVERY
-        self._told = self._news()
-        state = self._state(now, stopped)
-        line = _one_line(state)
-        if line != self._status_line:
-            self._notifier.status(line)
-            self._status_line = line
-        if self._status is not None:
-            try:
-                self._status.update(state, now + (3600 if stopped else 0))
-            except WorldError as error:
-                log.debug("%s", error)  # a full disk is said by the gate; this is a courtesy
-
-    def _news(self) -> object:
-        return _mood(self._pipeline), self._recent[-1] if self._recent else None
-
-    def _state(self, now: float, stopped: bool) -> dict[str, Any]:
-        pipeline = self._pipeline
-        latest = self._recent[-1] if self._recent else None
-        if not self._counts or latest is not self._counted:
-            self._counts, self._counted = pipeline.ledger.counts(), latest
-        waiting = list(pipeline.intake.waiting.items())
-        return {
-            **self._describe(),
-            "pid": os.getpid(),
-            "state": "stopped" if stopped else _mood(pipeline),
-            "trouble": pipeline.trouble,
-            "roots": [_root(state) for state in pipeline.watcher.states()],
-            "queue": {
-                "live": pipeline.intake.live,
-                "backlog": len(pipeline.intake) - pipeline.intake.live,
-                "in_hand": pipeline.outstanding,
-                "settling": len(pipeline.intake.settler.waiting()),
-            },
-            "incomplete": [
-                {"path": printable(source.full), "lacks": lack} for source, lack in waiting[:20]
-            ],
-            "counts": self._counts,
-            "per_minute": self._tempo.per_minute(now),
-            "recent": [done.as_json() for done in reversed(self._recent)],
-        }
+        self._teller.tell(pipeline, time.monotonic(), stopped=True)
 
 
 def _below(root: str, directory: str, name: str) -> Source:
     return Source(root, os.path.join(directory, name))
-
-
-def _mood(pipeline: Pipeline) -> str:
-    if pipeline.trouble is not None:
-        return "paused"
-    if pipeline.outstanding or len(pipeline.intake):
-        return "sorting"
-    return "scanning" if pipeline.watcher.scanning else "idle"
-
-
-def _root(state: RootState) -> dict[str, Any]:
-    return {
-        "path": printable(state.path),
-        "watched": state.watched,
-        "reason": state.reason,
-        "filesystem": state.filesystem,
-        "directories": state.directories,
-        "last_scan": state.last_scan,
-        "scanning": state.scanning,
-    }
-
-
-def _one_line(state: dict[str, Any]) -> str:
-    """What `systemctl status` shows."""
-    if state["trouble"]:
-        return f"Waiting: {state['trouble']}"
-    queue = state["queue"]
-    waiting = queue["live"] + queue["backlog"] + queue["in_hand"]
-    roots = ", ".join(f"{root['path']} by {root['watched']}" for root in state["roots"])
-    last = f"; last {state['recent'][0]['path']}" if state["recent"] else ""
-    return f"{state['state'].capitalize()}, {waiting} queued{last}; {roots}"

@@ -1,0 +1,127 @@
+"""Every question about versions: what is known of a path, of a content, of an outcome."""
+
+import json
+import sqlite3
+
+from photosortd.ledger.rows import Known, Version, blob, outcome_of, text
+from photosortd.records import Outcome, Source
+
+_VERSION = """SELECT version.*, root.path AS root_path
+              FROM version JOIN root ON root.id = version.root"""
+
+
+class Looking:
+    """The questions; `Ledger` adds the answers to be kept."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        database.row_factory = sqlite3.Row
+        self._database = database
+
+    def known(self, root: str, directory: str) -> dict[str, Known]:
+        """Every file that we know in one directory, by name: one query a directory."""
+        rows = self._database.execute(
+            """SELECT name, size, mtime_ns, ctime_ns, outcome, bundle, done_at FROM version
+               WHERE current = 1 AND root = (SELECT id FROM root WHERE path = ?)
+               AND directory = ?""",
+            (blob(root), blob(directory)),
+        )
+        return {
+            text(name): Known(size, mtime, ctime, outcome_of(outcome), bundle, done)
+            for name, size, mtime, ctime, outcome, bundle, done in rows
+        }
+
+    def version(self, source: Source) -> Version | None:
+        """The current version at that path."""
+        found = self._history(source, "AND current = 1")
+        return found[0] if found else None
+
+    def history(self, source: Source) -> list[Version]:
+        """Every version that ever stood at that path, newest first."""
+        return self._history(source, "")
+
+    def _history(self, source: Source, which: str) -> list[Version]:
+        rows = self._database.execute(
+            f"""{_VERSION} WHERE root.path = ? AND directory = ? AND name = ? {which}
+                ORDER BY version.id DESC""",
+            (blob(source.root), blob(source.directory), blob(source.name)),
+        )
+        return [_version(row) for row in rows]
+
+    def by_id(self, version: int) -> Version:
+        row = self._database.execute(f"{_VERSION} WHERE version.id = ?", (version,)).fetchone()
+        return _version(row)
+
+    def owner(self, sha256: str) -> Version | None:
+        """The version for which this content was decided, or is being decided."""
+        row = self._database.execute(
+            f"{_VERSION} JOIN claim ON claim.version = version.id WHERE claim.sha256 = ?",
+            (sha256,),
+        ).fetchone()
+        return _version(row) if row else None
+
+    def companions(self, leader: int) -> list[Version]:
+        rows = self._database.execute(f"{_VERSION} WHERE version.leader = ?", (leader,))
+        return [_version(row) for row in rows]
+
+    def standing(self, sha256: str) -> list[Source]:
+        """Where this content stood when last seen."""
+        rows = self._database.execute(
+            f"{_VERSION} WHERE version.sha256 = ? AND current = 1", (sha256,)
+        )
+        return [_version(row).source for row in rows]
+
+    def with_outcome(self, *outcomes: Outcome, limit: int = -1) -> list[Version]:
+        """Current versions with one of these outcomes, newest first."""
+        marks = ",".join("?" * len(outcomes))
+        rows = self._database.execute(
+            f"{_VERSION} WHERE outcome IN ({marks}) AND current = 1 "
+            "ORDER BY version.id DESC LIMIT ?",
+            (*outcomes, limit),
+        )
+        return [_version(row) for row in rows]
+
+    def latest(self, count: int) -> list[Version]:
+        """The versions that were decided last, newest first."""
+        rows = self._database.execute(
+            f"{_VERSION} WHERE done_at IS NOT NULL ORDER BY done_at DESC LIMIT ?", (count,)
+        )
+        return [_version(row) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many current versions have each outcome; 'pending' are in hand."""
+        rows = self._database.execute(
+            "SELECT outcome, count(*) FROM version WHERE current = 1 GROUP BY outcome"
+        )
+        return {outcome or "pending": count for outcome, count in rows}
+
+    def unfinished(self) -> list[Version]:
+        """Versions with a claim and no outcome: a crash came between intent and deed."""
+        rows = self._database.execute(
+            f"{_VERSION} WHERE outcome IS NULL AND current = 1 AND "
+            "(leader IS NOT NULL OR version.id IN (SELECT version FROM claim))"
+        )
+        return [_version(row) for row in rows]
+
+
+def _version(row: sqlite3.Row) -> Version:
+    directory, name = text(row["directory"]), text(row["name"])
+    path = f"{directory}/{name}" if directory else name
+    return Version(
+        id=row["id"],
+        source=Source(text(row["root_path"]), path),
+        size=row["size"],
+        mtime_ns=row["mtime_ns"],
+        sha256=row["sha256"],
+        outcome=outcome_of(row["outcome"]),
+        leader=row["leader"],
+        bundle=row["bundle"],
+        scores=json.loads(row["scores"] or "{}"),
+        thresholds=json.loads(row["thresholds"] or "{}"),
+        taken=row["taken"],
+        format=row["format"],
+        reason=row["reason"],
+        attempts=row["attempts"],
+        seen_at=row["seen_at"],
+        done_at=row["done_at"],
+        current=bool(row["current"]),
+    )

@@ -1,0 +1,74 @@
+"""Trips on their way through the workers: files opened once and safely, held until the answer."""
+
+import os
+from dataclasses import dataclass
+
+from photosortd.pipeline.companions import Companion, Companions
+from photosortd.pipeline.intake import Intake
+from photosortd.pipeline.values import Trip
+from photosortd.place import SourceChanged
+from photosortd.records import Stamp
+from photosortd.vision.worker import Answer, Job, Workers
+from photosortd.watch import Watcher
+
+
+@dataclass(frozen=True, slots=True)
+class Outstanding:
+    """A trip whose files are open in our hand and in a worker's."""
+
+    trip: Trip
+    photo: int | None  # descriptor; None for a companion that comes late
+    companions: tuple[Companion, ...]
+
+    def close(self) -> None:
+        for companion in self.companions:
+            os.close(companion.descriptor)
+        if self.photo is not None:
+            os.close(self.photo)
+
+
+class Dispatch:
+    """What is with the workers now. Whoever takes an answer's trip closes it."""
+
+    def __init__(
+        self, watcher: Watcher, intake: Intake, workers: Workers, companions: Companions
+    ) -> None:
+        self._watcher = watcher
+        self._intake = intake
+        self._workers = workers
+        self._companions = companions
+        self._jobs: dict[int, Outstanding] = {}
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def send(self, trip: Trip, now: float, wall: float) -> None:
+        """Open the files of a shot and hand them to a worker, which must have room.
+
+        Raises SourceChanged if the file is not as it was when it came to rest; OSError,
+        PhotoError, WorldError if it cannot be opened.
+        """
+        descriptor = self._watcher.open(trip.source)
+        stamp = Stamp.of(os.fstat(descriptor))
+        if stamp != trip.stamp:
+            os.close(descriptor)
+            raise SourceChanged(trip.source.full)
+        if trip.late:
+            out = Outstanding(trip, None, (Companion(trip.source, stamp, descriptor),))
+        else:
+            companions = tuple(self._companions.gather(trip, now, wall))
+            out = Outstanding(trip, descriptor, companions)
+        self._number += 1
+        self._jobs[self._number] = out
+        descriptors = tuple(each.descriptor for each in out.companions)
+        self._workers.submit(Job(self._number, out.photo, descriptors, trip.last))
+
+    def take(self, answer: Answer) -> Outstanding:
+        """The trip that an answer is about; it is the caller's to close."""
+        return self._jobs.pop(answer.job)
+
+    def drop(self) -> None:
+        """Let go of everything in hand."""
+        while self._jobs:
+            self._jobs.popitem()[1].close()

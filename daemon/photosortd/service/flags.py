@@ -1,0 +1,49 @@
+"""Signals set flags and wake the loop, and nothing else."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+
+class Flags:
+    """What the signals asked for, and a pipe that wakes the loop."""
+
+    def __init__(self) -> None:
+        self.stop = self.reload = self.request = False
+        self.wake, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def ring(self) -> None:
+        """Wake the loop; safe from any thread and from a signal handler."""
+        with suppress(BlockingIOError):  # a full pipe wakes as well
+            os.write(self._bell, b"\0")
+
+    def silence(self) -> None:
+        with suppress(BlockingIOError):
+            while os.read(self.wake, 4096):
+                continue
+
+    def close(self) -> None:
+        os.close(self.wake)
+        os.close(self._bell)
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self.reload = True
+        elif number == signal.SIGUSR1:
+            self.request = True
+        else:
+            self.stop = True
+        self.ring()
+
+    @contextmanager
+    def handling(self) -> Iterator[None]:
+        """Listen to TERM, INT, HUP and USR1; the old handlers come back afterwards."""
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
+        before = {number: signal.signal(number, self._handle) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""How things are, for `status` and for systemd: said when it changes, at most once a second."""
+
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from photosortd.errors import WorldError
+from photosortd.pipeline import Done, Pipeline
+from photosortd.records import printable
+from photosortd.sdnotify import Notifier
+from photosortd.status import StatusFile
+from photosortd.watch import RootState
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two looks at everything that status tells."""
+
+
+class Tempo:
+    """How many photos were done lately: what `status` calls the rate."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=1000)
+
+    def beat(self, now: float) -> None:
+        self._times.append(now)
+
+    def per_minute(self, now: float) -> float:
+        recent = [when for when in self._times if now - when < 60]
+        return float(len(recent))
+
+
+class Teller:
+    """Remembers the last outcomes. `describe` gives the part of the status that hardly changes."""
+
+    def __init__(
+        self, notifier: Notifier, status: StatusFile | None, describe: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._notifier = notifier
+        self._status = status
+        self._describe = describe
+        self._recent: deque[Done] = deque(maxlen=20)
+        self._tempo = Tempo()
+        self._counts: dict[str, int] = {}
+        self._counted: Done | None = None
+        self._line = ""
+        self._next_at = 0.0
+        self._told: object = None  # what is told anew when it changes
+
+    def hear(self, done: Done, now: float) -> None:
+        """One more outcome; `now` is monotonic seconds."""
+        self._recent.append(done)
+        self._tempo.beat(now)
+
+    def tell(self, pipeline: Pipeline, now: float, stopped: bool = False) -> None:
+        """Say how things are, at most once a second: a backfill has better things to do."""
+        if now < self._next_at and not stopped:
+            return
+        self._next_at = now + EVERY
+        self._told = self._news(pipeline)
+        state = self._state(pipeline, now, stopped)
+        line = _one_line(state)
+        if line != self._line:
+            self._notifier.status(line)
+            self._line = line
+        if self._status is not None:
+            try:
+                self._status.update(state, now + (3600 if stopped else 0))
+            except WorldError as error:
+                log.debug("%s", error)  # a full disk is said by the gate; this is a courtesy
+
+    def next_due(self, pipeline: Pipeline) -> float | None:
+        """When to tell again because something changed; None if nothing did."""
+        if self._news(pipeline) != self._told:
+            return self._next_at
+        return self._status.next_due() if self._status else None
+
+    def _news(self, pipeline: Pipeline) -> object:
+        return _mood(pipeline), self._recent[-1] if self._recent else None
+
+    def _state(self, pipeline: Pipeline, now: float, stopped: bool) -> dict[str, Any]:
+        latest = self._recent[-1] if self._recent else None
+        if not self._counts or latest is not self._counted:
+            self._counts, self._counted = pipeline.ledger.counts(), latest
+        waiting = list(pipeline.intake.waiting.items())
+        return {
+            **self._describe(),
+            "pid": os.getpid(),
+            "state": "stopped" if stopped else _mood(pipeline),
+            "trouble": pipeline.trouble,
+            "roots": [_root(state) for state in pipeline.watcher.states()],
+            "queue": {
+                "live": pipeline.intake.live,
+                "backlog": len(pipeline.intake) - pipeline.intake.live,
+                "in_hand": pipeline.outstanding,
+                "settling": len(pipeline.intake.settler.waiting()),
+            },
+            "incomplete": [
+                {"path": printable(source.full), "lacks": lack} for source, lack in waiting[:20]
+            ],
+            "counts": self._counts,
+            "per_minute": self._tempo.per_minute(now),
+            "recent": [done.as_json() for done in reversed(self._recent)],
+        }
+
+
+def _mood(pipeline: Pipeline) -> str:
+    if pipeline.trouble is not None:
+        return "paused"
+    if pipeline.outstanding or len(pipeline.intake):
+        return "sorting"
+    return "scanning" if pipeline.watcher.scanning else "idle"
+
+
+def _root(state: RootState) -> dict[str, Any]:
+    return {
+        "path": printable(state.path),
+        "watched": state.watched,
+        "reason": state.reason,
+        "filesystem": state.filesystem,
+        "directories": state.directories,
+        "last_scan": state.last_scan,
+        "scanning": state.scanning,
+    }
+
+
+def _one_line(state: dict[str, Any]) -> str:
+    """What `systemctl status` shows."""
+    if state["trouble"]:
+        return f"Waiting: {state['trouble']}"
+    queue = state["queue"]
+    waiting = queue["live"] + queue["backlog"] + queue["in_hand"]
+    roots = ", ".join(f"{root['path']} by {root['watched']}" for root in state["roots"])
+    last = f"; last {state['recent'][0]['path']}" if state["recent"] else ""
+    return f"{state['state'].capitalize()}, {waiting} queued{last}; {roots}"
