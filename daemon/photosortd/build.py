@@ -13,6 +13,7 @@ from photosortd.filing import Style
 from photosortd.ledger import Ledger, Version
 from photosortd.models import Models
 from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
+from photosortd.place import Library
 from photosortd.records import Outcome, Source, printable
 from photosortd.settle import Settler
 from photosortd.vision.bundle import Bundle, read_bundle
@@ -68,16 +69,35 @@ def choose_bundle(config: Config, ledger: Ledger, dry: bool = False) -> tuple[Bu
 
 
 def tester(config: Config, ledger: Ledger) -> Callable[[str], None]:
-    """A check by golden images, once per bundle and environment; raises BundleError."""
+    """Whether a bundle fits the configuration, and its golden images; raises BundleError.
+
+    The images are scored once per bundle and environment.
+    """
 
     def test(directory: str) -> None:
         bundle = read_bundle(directory, hashes=False)
+        fit(config, bundle)
         here = fingerprint()
         if not ledger.tested(bundle.id, here):
             selftest(directory, config.limits)
             ledger.note_tested(bundle.id, here)
 
     return test
+
+
+def fit(config: Config, bundle: Bundle) -> None:
+    """Raise BundleError if the configuration names categories in a way this bundle rules out."""
+    if config.unsorted is not None and config.unsorted in bundle.names:
+        raise BundleError(
+            f"unsorted: {config.unsorted} is also a category of bundle {bundle.id[:12]}: "
+            "change that key"
+        )
+    unknown = sorted(set(config.thresholds) - {"default", *bundle.names})
+    if unknown:
+        raise BundleError(
+            f"thresholds: bundle {bundle.id[:12]} has no category {', '.join(unknown)} "
+            f"(it has {', '.join(bundle.names)}): change that key"
+        )
 
 
 def build(
@@ -108,24 +128,29 @@ def rebuild(
     config: Config,
     ledger: Ledger,
     run: Run,
-    wake: Callable[[], None],
     on_done: Callable[[Done], None],
 ) -> Built:
     """The same with a new configuration or bundle: started before the old parts are stopped.
 
     Raises PhotosortdError and leaves the old running. What was in hand is found again by a scan.
+    The watcher stays, and with it what it knows of roots that are configured as before: one that
+    is paused because of a foreign mount is not taken for good by a reload that is about others.
     """
     if config.state != old.config.state:
         raise WorldError("`state` cannot change while the daemon runs: restart it")
     bundle, warning = choose_bundle(config, ledger, run.dry)
     rules = _rules(config, bundle, run)
-    watcher = Watcher(_roots(config, run), wake)
+    before = old.pipeline
+    watcher = before.watcher
     workers = _workers(config, bundle)
     workers.start()
-    before = old.pipeline
+    try:
+        watcher.exchange(_roots(config, run))
+    except BaseException:
+        workers.close()
+        raise
     before.drop()
     before.workers.close()
-    before.watcher.stop()
     if config.library == old.config.library and before.gate is not None:
         gate: Gate | None = before.gate
     else:
@@ -133,10 +158,9 @@ def rebuild(
             before.gate.close()
         gate = None if run.dry else _gate(config, ledger, watcher, on_done)
     intake = Intake(ledger, _settler(config), rules, on_done)
+    intake.remember(before.intake)
     pipeline = Pipeline(ledger, watcher, intake, workers, gate, on_done, _kind(run))
-    if gate is not None:
-        gate.stands = _stands(watcher)
-    watcher.start(time.monotonic())
+    watcher.request_scan()
     return Built(config, bundle, warning, pipeline)
 
 
@@ -146,14 +170,21 @@ def desk(
     """A running pipeline's answer to requests."""
     pipeline = built.pipeline
 
-    def library() -> Any:
+    def gate() -> Gate:
         if pipeline.gate is None:
             raise WorldError("this is a dry run: it changes nothing")
-        return pipeline.gate.library(time.time())
+        return pipeline.gate
+
+    def library() -> Library:
+        opened = gate().library(time.time())
+        opened.check()
+        return opened
 
     return requests.Desk(
         ledger=ledger,
         library=library,
+        accept_library=lambda: gate().accept(),
+        roots={root.path for root in built.config.watch},
         models=Models(built.config.state),
         configured_model=built.config.model,
         test_bundle=tester(built.config, ledger),
@@ -226,23 +257,18 @@ def _gate(
 
 def _stands(watcher: Watcher) -> Callable[[Source], bool | None]:
     def stands(source: Source) -> bool | None:
+        """None while nobody can tell: an empty root may be a mount point without its disk."""
         try:
-            return watcher.stat(source) is not None
-        except WorldError:
+            if watcher.stat(source) is not None:
+                return True
+            return False if os.listdir(source.root) else None
+        except (OSError, WorldError):
             return None
 
     return stands
 
 
 def _rules(config: Config, bundle: Bundle, run: Run) -> Rules:
-    if config.unsorted is not None and config.unsorted in bundle.names:
-        raise BundleError(f"unsorted: {config.unsorted} is also a category of the bundle")
-    unknown = sorted(set(config.thresholds) - {"default", *bundle.names})
-    if unknown:
-        raise BundleError(
-            f"thresholds: the bundle has no category {', '.join(unknown)} "
-            f"(it has {', '.join(bundle.names)})"
-        )
     style = Style(
         config.place.mode,
         config.place.mode_add,

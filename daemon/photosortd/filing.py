@@ -4,6 +4,7 @@ Owns the order in which `place` and `ledger` take turns, so that a crash between
 put right by `recover`. Decides nothing about categories.
 """
 
+import os
 import stat as modes
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,9 +14,10 @@ from datetime import datetime
 from photosortd import files
 from photosortd.errors import PhotoError, WorldError
 from photosortd.layout import Layout
-from photosortd.ledger import Filed, Ledger, Note, PlacementRow, Version
+from photosortd.ledger import Entry, Filed, Ledger, Note, PlacementRow, Version
 from photosortd.place import Library, OpenSource, Part, Wanted, suffix_of
 from photosortd.records import (
+    Decided,
     Method,
     Outcome,
     Placement,
@@ -75,6 +77,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """Files of one shot that are to be brought to one target."""
+
+    target: Target
+    files: Sequence[Opened]
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One file on its way into one category: its part file, unless the bytes are there."""
 
@@ -90,77 +100,106 @@ class Filing:
         self._library = library
         self._ledger = ledger
         self._style = style
-        self._written: set[str] = set(ledger.placements.written())
+        self._written: set[str] = set(ledger.placements.written(library.path))
 
     def file_shot(
         self, shot: Sequence[tuple[Opened, Note]], categories: Sequence[str], batch: int, at: float
     ) -> tuple[Placement, ...]:
         """File a photo (first) and its companions into every category that lacks them.
 
-        Returns the photo's new placements. Raises SourceChanged, with nothing noted; WorldError,
-        with nothing noted; HalfFiled, when `recover` must finish it.
+        Returns the photo's new placements. Raises SourceChanged or PhotoError, with nothing noted;
+        WorldError, with nothing noted; HalfFiled, when `recover` must finish it.
         """
         photo, note = shot[0]
         assert note.decided is not None
+        pieces = self._prepare_all(self._errands(shot, note.decided, categories))
+        placed = tuple(piece.placement for piece in pieces if piece.opened is photo)
         outcome = note.decided.verdict.outcome
-        missing = self._missing(note, categories)
-        taken = note.decided.seen.taken or _written_at(photo.stamp)
-        opened = [each for each, _ in shot]
-        pieces = self._prepare_all(
-            opened, [Target(c, self._style.layout.directory(c, taken)) for c in missing]
-        )
-        if not pieces:
-            self._ledger.finish(note, outcome)
-            return ()
-        outcomes = [outcome, *[Outcome.PLACED] * (len(shot) - 1)]
-        filed = [
-            Filed(note, outcome, tuple(p.placement for p in pieces if p.opened is each))
-            for (each, note), outcome in zip(shot, outcomes, strict=True)
-        ]
-        self._carry_out(filed, pieces, batch, at)
-        return tuple(p.placement for p in pieces if p.opened is photo)
+        filed = _filed([(each, note, Outcome.PLACED) for each, note in shot[1:]], pieces)
+        if placed:
+            whole = [Filed(note, outcome, placed), *filed]
+            self._carry_out(whole, pieces, Entry(batch, note.decided.bundle_id), at)
+        else:
+            leader = self._ledger.finish(note, outcome)
+            entry = Entry(batch, note.decided.bundle_id, leader)
+            self._carry_out(filed, pieces, entry, at)
+        return placed
 
     def follow(
         self, leader: Version, companions: Sequence[tuple[Opened, Note]], batch: int, at: float
     ) -> None:
-        """File companions that came late beside every standing copy of their photo."""
-        rows = [
-            row
-            for row in self._ledger.placements.of(leader.id)
-            if row.state is PlacementState.PLACED and row.library == self._library.path
-        ]
+        """File companions that came late beside every standing copy of their photo.
+
+        Raises as `file_shot` does.
+        """
+        rows = self._standing(leader)
         if not rows:
             for _, note in companions:
                 reason = note.reason or "its photo is in no category"
                 self._ledger.finish(replace(note, leader=leader.id, reason=reason), Outcome.NONE)
             return
-        targets = [_beside(leader, row.placement) for row in rows]
-        pieces = self._prepare_all([each for each, _ in companions], targets)
-        filed = [
-            Filed(note, Outcome.PLACED, tuple(p.placement for p in pieces if p.opened is each))
-            for each, note in companions
+        bundle = leader.bundle or ""
+        errands = [
+            Errand(_beside(leader, row.placement), lacking)
+            for row in rows
+            if (lacking := self._lacking(companions, row.placement.category, bundle))
         ]
-        self._carry_out(filed, pieces, batch, at, leader.id)
+        pieces = self._prepare_all(errands)
+        news = [(each, note, Outcome.PLACED) for each, note in companions]
+        self._carry_out(_filed(news, pieces), pieces, Entry(batch, bundle, leader.id), at)
 
-    def _missing(self, note: Note, categories: Sequence[str]) -> list[str]:
-        """Categories where this version never stood; one undone returns by a new bundle only."""
+    def _errands(
+        self, shot: Sequence[tuple[Opened, Note]], decided: Decided, categories: Sequence[str]
+    ) -> list[Errand]:
+        """Which files of a shot are to be brought where."""
+        photo, note = shot[0]
+        before = self._ledger.version(photo.source)
+        known = before if before is not None and before.sha256 == note.sha256 else None
+        standing = {row.placement.category: row for row in self._standing(known)} if known else {}
+        taken = decided.seen.taken or _written_at(photo.stamp)
+        errands = []
+        for category in categories:
+            lacking = self._lacking(shot, category, decided.bundle_id)
+            if known is not None and category in standing:
+                target = _beside(known, standing[category].placement)
+            elif photo in lacking:
+                target = Target(category, self._style.layout.directory(category, taken))
+            else:
+                continue  # its photo was taken back from there, and stays away
+            if lacking:
+                errands.append(Errand(target, lacking))
+        return errands
+
+    def _standing(self, photo: Version) -> list[PlacementRow]:
+        return [
+            row
+            for row in self._ledger.placements.of(photo.id)
+            if row.state is PlacementState.PLACED and row.library == self._library.path
+        ]
+
+    def _lacking(
+        self, shot: Sequence[tuple[Opened, Note]], category: str, bundle_id: str
+    ) -> list[Opened]:
+        """The files that never stood in a category; what was undone returns by a new bundle."""
+        return [each for each, note in shot if not self._stood(note, category, bundle_id)]
+
+    def _stood(self, note: Note, category: str, bundle_id: str) -> bool:
         version = self._ledger.version(note.source)
-        assert note.decided is not None
         if version is None or version.sha256 != note.sha256:
-            return list(categories)
-        settled = {
-            row.placement.category
+            return False
+        return any(
+            row.state is PlacementState.PLACED
+            or (row.state is PlacementState.UNDONE and row.bundle == bundle_id)
             for row in self._ledger.placements.of(version.id)
-            if row.state is PlacementState.PLACED or row.bundle == note.decided.bundle_id
-        }
-        return [category for category in categories if category not in settled]
+            if row.placement.category == category
+        )
 
-    def _prepare_all(self, shot: Sequence[Opened], targets: Sequence[Target]) -> list[Piece]:
-        """Part files for every target; all of them or none."""
+    def _prepare_all(self, errands: Sequence[Errand]) -> list[Piece]:
+        """Part files for every errand; all of them or none."""
         pieces: list[Piece] = []
         try:
-            for target in targets:
-                self._prepare(shot, target, pieces)
+            for errand in errands:
+                self._prepare(errand.files, errand.target, pieces)
         except BaseException:
             self._discard(pieces)
             raise
@@ -170,7 +209,7 @@ class Filing:
         wanted = [self._wanted(each) for each in shot]
         directory = target.directory
         if directory not in self._written:
-            self._ledger.placements.writing(directory)
+            self._ledger.placements.writing(self._library.path, directory)
             self._written.add(directory)
         names = self._library.choose_names(directory, wanted, target.suffix, target.photo)
         self._library.room(sum(each.size for each in wanted), self._style.keep_free)
@@ -203,12 +242,13 @@ class Filing:
         self,
         filed: Sequence[Filed],
         pieces: Sequence[Piece],
-        batch: int,
+        entry: Entry,
         at: float,
-        leader: int | None = None,
     ) -> None:
+        if not filed:
+            return
         try:
-            versions = self._ledger.intend(filed, batch, self._library.path, leader)
+            versions = self._ledger.intend(filed, self._library.path, entry)
         except BaseException:
             self._discard(pieces)
             raise
@@ -219,8 +259,24 @@ class Filing:
                     row = rows[piece.placement.category, piece.placement.part]
                     self._publish(piece.opened, piece.part, piece.placement, row.id)
             self._ledger.complete(versions, at)
+            self._note_links(filed, versions, pieces)
         except (WorldError, PhotoError) as error:
             raise HalfFiled(str(error)) from error
+
+    def _note_links(
+        self, filed: Sequence[Filed], versions: Sequence[int], pieces: Sequence[Piece]
+    ) -> None:
+        """A hard link changes the ctime of its source, which must not make it news."""
+        linked = {
+            piece.opened.source: piece.opened.descriptor
+            for piece in pieces
+            if piece.placement.method is Method.HARDLINK
+        }
+        for each, version in zip(filed, versions, strict=True):
+            if each.note.source in linked:
+                stamp = Stamp.of(os.fstat(linked[each.note.source]))
+                if stamp.same_file_state(each.note.stamp):
+                    self._ledger.touch(version, replace(each.note, stamp=stamp))
 
     def _intended(self, versions: Sequence[int]) -> dict[tuple[str, str], PlacementRow]:
         return {
@@ -251,6 +307,15 @@ class Filing:
                 # What cannot be unlinked now is swept at the next start: its directory is noted.
                 with suppress(OSError, WorldError):
                     self._library.discard(piece.part)
+
+
+def _filed(shot: Sequence[tuple[Opened, Note, Outcome]], pieces: Sequence[Piece]) -> list[Filed]:
+    """The files that got pieces, each with its placements."""
+    found = [
+        Filed(note, outcome, tuple(p.placement for p in pieces if p.opened is each))
+        for each, note, outcome in shot
+    ]
+    return [each for each in found if each.placements]
 
 
 def _written_at(stamp: Stamp) -> datetime:

@@ -28,6 +28,15 @@ def open_library(path: str, ledger: Ledger) -> Library:
     return library
 
 
+def accept_library(path: str, ledger: Ledger) -> None:
+    """Take the directory that is there now for the library, at the operator's word.
+
+    Raises WorldError, BusyError.
+    """
+    with Library.open(path, None, accept=True) as library:
+        ledger.bind_library(path, library.uuid)
+
+
 def recover(ledger: Ledger, library: Library, stands: Stands, now: float) -> list[Version]:
     """Finish every intent that can be finished, release the others, sweep part files.
 
@@ -41,9 +50,9 @@ def recover(ledger: Ledger, library: Library, stands: Stands, now: float) -> lis
             lost.append(ledger.by_id(version))
     opened = {(row.placement.directory, row.placement.part) for row in ledger.placements.intended()}
     _release_claims(ledger)
-    library.sweep(ledger.placements.written(), opened)
+    library.sweep(ledger.placements.written(library.path), opened)
     if not opened:
-        ledger.placements.swept()
+        ledger.placements.swept(library.path)
     return lost
 
 

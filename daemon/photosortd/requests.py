@@ -4,7 +4,8 @@ A command that finds no daemon takes the lock and carries its request out in its
 a daemon running it leaves the request in the ledger. Both ways end here.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,10 @@ from photosortd.models import Models
 from photosortd.place import Library
 from photosortd.records import FAILED, Outcome, Source, printable
 
+PATIENCE = 600.0
+"""Seconds that a request may wait until it is begun, which is between two photos. Afterwards
+whoever asked has been told that nothing was changed, or has died."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -22,6 +27,8 @@ class Desk:
 
     ledger: Ledger
     library: Callable[[], Library]
+    accept_library: Callable[[], None]
+    roots: Collection[str]  # those that are watched now
     models: Models
     configured_model: str | None
     test_bundle: Callable[[str], None]  # golden images; raises BundleError
@@ -46,7 +53,12 @@ def carry_out_waiting(desk: Desk) -> None:
     for request in desk.ledger.requests.open():
         if not desk.go_on():
             return
-        result = carry_out(desk, request.command)
+        if not desk.ledger.requests.begin(request.id, os.getpid()):
+            continue  # it was withdrawn
+        if desk.now() - request.at > PATIENCE:
+            result = {"error": "it waited too long and was dropped: ask again"}
+        else:
+            result = carry_out(desk, request.command)
         desk.ledger.requests.answer(request.id, result, desk.now())
 
 
@@ -54,6 +66,11 @@ def _undo(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
     items = undo.plan(desk.ledger, Selection(**command["selection"]))
     undone = undo.carry_out(desk.ledger, desk.library(), items, desk.now(), desk.go_on)
     return undone.as_json()
+
+
+def _accept(desk: Desk, _: Mapping[str, Any]) -> dict[str, Any]:
+    desk.accept_library()
+    return {}
 
 
 def _retry(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,10 +82,16 @@ def _retry(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
     else:
         wanted = FAILED if command.get("all") else {Outcome.SET_ASIDE}
         versions = desk.ledger.with_outcome(*sorted(wanted))
-    for version in versions:
+    watched = [each for each in versions if each.source.root in desk.roots]
+    for version in watched:
         desk.ledger.release(version.id, None)
         desk.look_again(version.source)
-    return {"retried": [printable(version.source.full) for version in versions]}
+    return {
+        "retried": [printable(each.source.full) for each in watched],
+        "unwatched": [
+            printable(each.source.full) for each in versions if each.source.root not in desk.roots
+        ],
+    }
 
 
 def _model(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,4 +107,4 @@ def _model(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
     return {"bundle": bundle.id, "categories": list(bundle.names)}
 
 
-_ACTIONS = {"undo": _undo, "retry": _retry, "model": _model}
+_ACTIONS = {"undo": _undo, "retry": _retry, "model": _model, "accept": _accept}

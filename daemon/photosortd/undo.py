@@ -13,8 +13,8 @@ from photosortd import files
 from photosortd.errors import PhotoError, WorldError
 from photosortd.ledger import Ledger, PlacementRow, Selection
 from photosortd.place import Library
-from photosortd.place.remove import GONE
-from photosortd.records import Method, PlacementState, Source, printable
+from photosortd.place.remove import CHANGED, GONE
+from photosortd.records import Method, Placement, PlacementState, Source, printable
 
 STOPPED = "photosortd was told to stop before it came to this one"
 
@@ -50,19 +50,24 @@ class Undone:
 
 def plan(ledger: Ledger, selection: Selection) -> list[Item]:
     """What an undo would touch: for each selected photo its whole shot in that category."""
-    groups: dict[tuple[int, str], dict[int, PlacementRow]] = {}
-    for row in ledger.placements.select(selection):
-        version = ledger.by_id(row.version)
-        leader = version.id if version.leader is None else version.leader
-        group = groups.setdefault((leader, row.placement.category), {})
-        group[row.id] = row
-        if version.leader is None:
-            for companion in ledger.companions(version.id):
-                for other in ledger.placements.of(companion.id):
-                    same = other.placement.category == row.placement.category
-                    if same and other.state is PlacementState.PLACED:
-                        group[other.id] = other
-    return [Item(category, tuple(rows.values())) for (_, category), rows in groups.items()]
+    selected = ledger.placements.select(selection)
+    versions = {row.version: ledger.by_id(row.version) for row in selected}
+    shots = {
+        (versions[row.version].leader or row.version, row.placement.category): row
+        for row in selected
+    }
+    return [Item(category, _shot(ledger, leader, category)) for leader, category in shots]
+
+
+def _shot(ledger: Ledger, leader: int, category: str) -> tuple[PlacementRow, ...]:
+    """Everything that stands in a category because of one photo, the photo first."""
+    members = [leader, *(companion.id for companion in ledger.companions(leader))]
+    return tuple(
+        row
+        for member in members
+        for row in ledger.placements.of(member)
+        if row.placement.category == category and row.state is PlacementState.PLACED
+    )
 
 
 def carry_out(
@@ -104,11 +109,22 @@ def _refusals(ledger: Ledger, library: Library, item: Item) -> Mapping[str, str]
     for row in item.rows:
         if row.library != library.path:
             reasons[row.placement.path] = f"it is in another library, {printable(row.library)}"
-        elif row.placement.method is not Method.THERE and not _stands(ledger, row):
+        elif row.placement.method is Method.THERE:
+            continue
+        elif not _is_ours(library, row.placement):
+            reasons[row.placement.path] = CHANGED
+        elif not _stands(ledger, row):
             reasons[row.placement.path] = (
                 "its original is gone or changed: this copy may be the last"
             )
     return reasons
+
+
+def _is_ours(library: Library, placement: Placement) -> bool:
+    """Whether it is what was placed, or gone. `remove` looks once more, at its own moment."""
+    follow = placement.method is Method.SYMLINK
+    found = library.look(placement.directory, placement.name, follow)
+    return found is None or found.sha256 == placement.sha256
 
 
 def _stands(ledger: Ledger, row: PlacementRow) -> bool:

@@ -435,3 +435,81 @@ def test_a_world_that_fails_between_intent_and_deed_is_finished_later(
     version = world.ledger.version(Source(str(world.base / "DCIM"), "a.jpg"))
     assert version is not None
     assert version.outcome is Outcome.PLACED
+
+
+# ---- shots in odd orders
+
+
+def test_a_companion_that_could_not_be_read_for_a_while_keeps_its_place(world: World) -> None:
+    put(world, a__jpg=b"photo", a__mov=b"movie")
+    world.file(["a.jpg", "a.mov"], "food")
+    source = Source(str(world.base / "DCIM"), "a.mov")
+    os.utime(world.base / "DCIM" / "a.mov")  # what chmod does to the ctime, and more
+    version = world.ledger.version(source)
+    assert version is not None
+    stamp = Stamp.of((world.base / "DCIM" / "a.mov").stat())
+    same = Note(source, Stamp(stamp.size, version.mtime_ns, 5, 8, 9), 10.0, 40.0)
+    world.ledger.finish(same, Outcome.IGNORED)
+    (world.base / "DCIM" / "a.jpg").write_bytes(b"another photo")
+    world.file(["a.jpg", "a.mov"], "food", bundle="b2")
+    assert world.tree()["food/a-1.jpg"] == b"another photo"
+    assert world.tree()["food/a.mov"] == b"movie"
+    assert world.ledger.placements.intended() == []
+
+
+def test_a_new_category_gets_the_whole_shot(world: World) -> None:
+    put(world, a__jpg=b"photo", a__mov=b"movie")
+    world.file(["a.jpg", "a.mov"], "food", bundle="b1")
+    world.file(["a.jpg", "a.mov"], "food", "me", bundle="b2")
+    assert world.tree() == WHOLE
+
+
+def test_a_companion_that_comes_with_a_new_bundle_joins_everywhere(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food", bundle="b1")
+    put(world, a__mov=b"movie")
+    world.file(["a.jpg", "a.mov"], "food", "me", bundle="b2")
+    assert world.tree() == WHOLE
+
+
+def test_an_undone_shot_stays_away_with_its_companions(world: World) -> None:
+    put(world, a__jpg=b"photo", a__mov=b"movie")
+    world.file(["a.jpg", "a.mov"], "food", bundle="b1")
+    world.undo(category="food")
+    world.file(["a.jpg", "a.mov"], "food", bundle="b1")
+    assert world.tree() == {}
+
+
+def test_undo_of_a_late_companions_batch_takes_its_photo_too(world: World) -> None:
+    put(world, a__jpg=b"photo", a__mov=b"movie")
+    world.file(["a.jpg"], "food")
+    world.follow("a.jpg", "a.mov")
+    newest = max(batch.id for batch in world.ledger.placements.batches())
+    assert world.undo(batch=newest).removed == 2
+    assert world.tree() == {}
+
+
+def test_a_hard_link_does_not_make_its_source_news(tmp_path: Path) -> None:
+    world = World(tmp_path, PlaceMode.HARDLINK)
+    put(world, a__jpg=b"photo")
+    world.file(["a.jpg"], "food")
+    stamp = Stamp.of((tmp_path / "DCIM" / "a.jpg").stat())
+    assert world.ledger.known(str(tmp_path / "DCIM"), "")["a.jpg"].matches(stamp)
+    world.close()
+
+
+def test_an_intent_in_a_library_that_is_away_does_not_hold_the_photo_back(
+    world: World,
+) -> None:
+    put(world, a__jpg=b"photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food")
+    world.close()
+    (world.base / "library").rename(world.base / "old")
+    world.ledger = Ledger.open(str(world.base / "ledger.db"))
+    world.library = open_library(str(world.base / "new"), world.ledger)
+    recover(world.ledger, world.library, world.stands, 50.0)
+    world.file(["a.jpg"], "food")
+    assert (world.base / "new" / "food" / "a.jpg").read_bytes() == b"photo"

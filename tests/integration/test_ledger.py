@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photosortd.errors import ConfigError, WorldError
-from photosortd.ledger import Filed, Ledger, Note, Selection
+from photosortd.ledger import Entry, Filed, Ledger, Note, Progress, Selection
 from photosortd.records import (
     Decided,
     Method,
@@ -53,7 +53,7 @@ def place(ledger: Ledger, path: str = "a.jpg", sha256: str = A, batch: int | Non
         Outcome.PLACED,
         (placement(sha256=sha256, name=path),),
     )
-    versions = ledger.intend([filed], number, "/library")
+    versions = ledger.intend([filed], "/library", Entry(number, "bundle1"))
     ledger.complete(versions, 12.0)
     return versions[0]
 
@@ -107,7 +107,7 @@ def test_content_belongs_to_the_first_that_was_decided(ledger: Ledger) -> None:
 def test_a_claim_without_an_outcome_yields_to_the_next(ledger: Ledger) -> None:
     batch = ledger.placements.new_batch("live", 1.0)
     first = Filed(note(decided=decided(A, "x")), Outcome.PLACED, (placement(),))
-    (stuck,) = ledger.intend([first], batch, "/library")
+    (stuck,) = ledger.intend([first], "/library", Entry(batch, "bundle1"))
     assert [version.id for version in ledger.unfinished()] == [stuck]
     second = place(ledger, "b.jpg")
     owner = ledger.owner(A)
@@ -135,7 +135,7 @@ def test_attempts_are_counted_and_outlive_the_process(ledger: Ledger, tmp_path: 
 def test_an_intent_is_open_until_its_deed(ledger: Ledger) -> None:
     batch = ledger.placements.new_batch("live", 1.0)
     filed = Filed(note(decided=decided(A, "x")), Outcome.PLACED, (placement(),))
-    versions = ledger.intend([filed], batch, "/library")
+    versions = ledger.intend([filed], "/library", Entry(batch, "bundle1"))
     (row,) = ledger.placements.intended()
     assert row.placement == placement()
     assert ledger.version(Source("/dcim", "a.jpg")).outcome is None  # type: ignore[union-attr]
@@ -151,9 +151,22 @@ def test_a_placement_that_stands_is_never_intended_again(ledger: Ledger) -> None
     filed = Filed(
         note(decided=decided(A, "x")), Outcome.PLACED, (placement(name="other-name.jpg"),)
     )
-    ledger.intend([filed], batch, "/library")
+    with pytest.raises(RuntimeError, match="stands in x already"):
+        ledger.intend([filed], "/library", Entry(batch, "bundle1"))
     (row,) = ledger.placements.of(version)
     assert (row.placement.name, row.state) == ("a.jpg", PlacementState.PLACED)
+    assert ledger.version(Source("/dcim", "a.jpg")).outcome is Outcome.PLACED  # type: ignore[union-attr]
+
+
+def test_a_failure_takes_no_decision_back(ledger: Ledger) -> None:
+    version = place(ledger)
+    locked = replace(STAMP, ctime_ns=99)
+    ledger.finish(note(sha256=None, stamp=locked, reason="may not be read"), Outcome.UNREADABLE)
+    ledger.attempt(note(sha256=None, stamp=locked, reason="crashed"))
+    found = ledger.version(Source("/dcim", "a.jpg"))
+    assert found is not None
+    assert (found.id, found.outcome, found.bundle) == (version, Outcome.PLACED, "bundle1")
+    assert ledger.known("/dcim", "")["a.jpg"].matches(locked)
 
 
 def test_a_shot_is_one_transaction_and_companions_know_their_photo(ledger: Ledger) -> None:
@@ -162,7 +175,7 @@ def test_a_shot_is_one_transaction_and_companions_know_their_photo(ledger: Ledge
         Filed(note(decided=decided(A, "x")), Outcome.PLACED, (placement(),)),
         Filed(note("a.mov", B), Outcome.PLACED, (placement(sha256=B, name="a.mov"),)),
     ]
-    photo, movie = ledger.intend(shot, batch, "/library")
+    photo, movie = ledger.intend(shot, "/library", Entry(batch, "bundle1"))
     ledger.complete([photo, movie], 12.0)
     assert [version.id for version in ledger.companions(photo)] == [movie]
     assert [version.leader for version in ledger.companions(photo)] == [photo]
@@ -194,11 +207,11 @@ def test_an_undone_placement_is_not_selected_again(ledger: Ledger) -> None:
 
 def test_requests_are_answered_once(ledger: Ledger) -> None:
     number = ledger.requests.leave({"do": "retry"}, 100.0)
-    assert ledger.requests.result(number) is None
+    assert ledger.requests.progress(number) == Progress(None, None)
     assert [request.command for request in ledger.requests.open()] == [{"do": "retry"}]
     ledger.requests.answer(number, {"retried": []}, 101.0)
     assert ledger.requests.open() == []
-    assert ledger.requests.result(number) == {"retried": []}
+    assert ledger.requests.progress(number) == Progress(None, {"retried": []})
 
 
 def test_a_copy_for_a_dry_run_knows_everything_and_changes_nothing(

@@ -22,6 +22,7 @@ from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
 from photosortd.service import Flags, Service
+from photosortd.service.loop import Stopped
 from photosortd.settle import Settler
 from photosortd.vision.bundle import read_bundle
 from photosortd.vision.decide import thresholds
@@ -442,3 +443,29 @@ def test_a_worker_killed_at_work_costs_an_attempt_and_the_photo_is_filed(
     daemon.until(lambda: daemon.pipeline.outstanding > 0)
     os.kill(pid, signal.SIGKILL)
     daemon.until(lambda: daemon.tree() == ["red/a.jpg"], seconds=40)
+
+
+def test_a_long_copy_is_broken_off_by_a_stop_and_done_after_the_next_start(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    daemon = start(once=True)
+    movie = b"\0\0\0\x08moov" + (40 << 20).to_bytes(4, "big") + b"mdat" + b"\0" * ((40 << 20) - 8)
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    (daemon.dcim / "a.mov").write_bytes(movie)
+    seen: list[float] = []
+
+    def stop_after_a_moment() -> None:
+        seen.append(time.monotonic())
+        if len(seen) > 2:
+            raise Stopped
+
+    daemon.pipeline.keep_alive(stop_after_a_moment)
+    with pytest.raises(Stopped):
+        daemon.until(lambda: "red/a.mov" in daemon.tree())
+    assert "red/a.mov" not in daemon.tree()
+    assert not list(daemon.library.rglob(".photosortd-*.part"))
+    daemon.close()
+    again = Daemon(tmp_path, once=True)
+    again.until(lambda: again.tree() == ["red/a.jpg", "red/a.mov"])
+    daemon.__post_init__()  # the fixture closes it again
+    again.close()

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from photosortd import files
 from photosortd.errors import PhotoError, WorldError
-from photosortd.place import Library, SourceChanged, Wanted, kernel, parts
+from photosortd.place import Library, SourceChanged, Wanted, kernel, make, parts
 from photosortd.place import library as library_module
 from photosortd.records import Method, PlaceMode
 from placing import litter, opened, place, sha, tree, visible
@@ -206,6 +208,109 @@ def test_a_source_that_cannot_be_read_any_more(library: Library, photo: Path, fo
     assert litter(food) == []
 
 
+# ---- a caller who cannot wait
+
+
+class Stopped(BaseException):
+    """The caller was told to stop."""
+
+
+class Between:
+    """Counts the calls; the one numbered `ends` raises."""
+
+    def __init__(self, ends: int | None = None) -> None:
+        self.calls = 0
+        self.ends = ends
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == self.ends:
+            raise Stopped
+
+
+@pytest.fixture
+def small_strides(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Calls in one pass over BYTES, which has 39 chunks and a bit."""
+    monkeypatch.setattr(files, "CHUNK", 1 << 16)
+    monkeypatch.setattr(files, "STRIDE", 1 << 18)
+    return len(BYTES) >> 18
+
+
+def test_hashing_calls_about_every_eight_megabytes(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    with path.open("wb") as stream:
+        stream.truncate(20 << 20)
+    between = Between()
+    with path.open("rb") as stream:
+        told = files.sha256_of(stream.fileno(), between)
+        assert told == files.sha256_of(stream.fileno()) == sha(bytes(20 << 20))
+        assert between.calls == 2
+        with pytest.raises(Stopped):
+            files.sha256_of(stream.fileno(), Between(ends=2))
+
+
+@pytest.mark.parametrize(
+    ("mode", "passes"), [(PlaceMode.COPY, 2), (PlaceMode.HARDLINK, 1), (PlaceMode.SYMLINK, 1)]
+)
+def test_every_pass_over_a_long_file_calls(
+    library: Library, photo: Path, small_strides: int, mode: PlaceMode, passes: int
+) -> None:
+    library.between = between = Between()
+    with opened(photo, sha256=None) as source:
+        part = library.make_part(source, "food", "IMG_1.JPG", mode)
+    assert part.sha256 == sha(BYTES)
+    assert between.calls == passes * small_strides
+
+
+@pytest.mark.usefixtures("small_strides")
+def test_what_the_callback_raises_passes_and_leaves_no_part(
+    library: Library, photo: Path, food: Path
+) -> None:
+    every = Between()
+    library.between = every
+    place(library, photo)
+    (food / "IMG_1.JPG").unlink()
+    for ends in range(1, every.calls + 1):
+        library.between = Between(ends)
+        with pytest.raises(Stopped), opened(photo, sha256=None) as source:
+            library.make_part(source, "food", "IMG_1.JPG", PlaceMode.COPY)
+        assert os.listdir(food) == []
+    library.between = Between()
+    assert place(library, photo)[1] == "IMG_1.JPG"
+
+
+def test_looking_and_removing_call_too(
+    library: Library, photo: Path, food: Path, small_strides: int
+) -> None:
+    place(library, photo)
+    library.between = between = Between()
+    library.look("food", "IMG_1.JPG")
+    assert between.calls == small_strides
+    library.choose_names("food", [Wanted("IMG_1.JPG", sha(BYTES), len(BYTES))])
+    assert between.calls == 2 * small_strides
+    library.between = Between(ends=2)
+    with pytest.raises(Stopped):
+        library.remove("food", "IMG_1.JPG", sha(BYTES))
+    assert (food / "IMG_1.JPG").read_bytes() == BYTES
+
+
+def test_a_long_part_is_synced_in_pieces(
+    library: Library, photo: Path, food: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "CHUNK", 1 << 16)
+    monkeypatch.setattr(make, "_SYNC_EVERY", 1 << 20)
+    library.methods("food")
+    real, sizes = os.fsync, []
+
+    def fsync(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    with mock.patch.object(os, "fsync", fsync), opened(photo, sha(BYTES)) as source:
+        library.make_part(source, "food", "IMG_1.JPG", PlaceMode.COPY)
+    assert sizes[:3] == [1 << 20, 2 << 20, len(BYTES)]
+
+
 # ---- a disk that fails
 
 
@@ -231,6 +336,55 @@ def test_a_failing_disk_is_the_worlds_fault_and_leaves_no_part(
     ):
         library.make_part(source, "food", "IMG_1.JPG", PlaceMode.COPY)
     assert litter(food) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "number", "mode", "reason"),
+    [
+        (os, "write", errno.EFBIG, PlaceMode.COPY, "larger than the library's file system takes"),
+        (os, "lseek", errno.EINVAL, PlaceMode.COPY, "larger than the library's file system takes"),
+        (kernel, "link_open_file", errno.EMLINK, PlaceMode.HARDLINK, "as many hard links as"),
+        (os, "symlink", errno.ENAMETOOLONG, PlaceMode.SYMLINK, "name or path is longer than"),
+        (os, "stat", errno.ENAMETOOLONG, PlaceMode.SYMLINK, "name or path is longer than"),
+    ],
+)
+def test_what_this_file_system_takes_of_no_disk_is_the_photos_fault(
+    library: Library,
+    photo: Path,
+    food: Path,
+    module: object,
+    call: str,
+    number: int,
+    mode: PlaceMode,
+    reason: str,
+) -> None:
+    library.methods("food")
+    error = OSError(number, os.strerror(number))
+    with (
+        opened(photo, sha(BYTES)) as source,
+        mock.patch.object(module, call, side_effect=error),
+        pytest.raises(PhotoError, match=f"IMG_1.JPG: it.* {reason}"),
+    ):
+        library.make_part(source, "food", "IMG_1.JPG", mode)
+    assert os.listdir(food) == []
+
+
+def test_one_link_too_many_when_it_is_named_is_the_photos_fault(
+    library: Library, photo: Path, food: Path
+) -> None:
+    limited = replace(library.methods("food"), noreplace=False)
+    full = OSError(errno.EMLINK, "Too many links")
+    with (
+        mock.patch.object(library_module, "probe", return_value=limited),
+        Library.open(str(food.parent / "inner"), None) as inner,
+        opened(photo, sha(BYTES)) as source,
+    ):
+        part = inner.make_part(source, "food", "IMG_1.JPG", PlaceMode.HARDLINK)
+        with (
+            mock.patch.object(os, "link", side_effect=full),
+            pytest.raises(PhotoError, match="as many hard links"),
+        ):
+            inner.publish(part, "IMG_1.JPG")
 
 
 def test_a_disk_that_returns_other_bytes_is_told_from_a_changed_source(
@@ -292,6 +446,44 @@ def test_one_suffix_for_the_whole_shot(library: Library, food: Path) -> None:
     assert chosen.names == ("IMG_1-3.HEIC", "IMG_1-3_HEVC.MOV", "IMG_1-3.jpg.xmp", "IMG_1-3.AAE")
 
 
+def test_a_photo_that_is_there_keeps_its_name_and_an_edited_sidecar_gets_its_own(
+    library: Library, food: Path
+) -> None:
+    tree({"i.HEIC": b"theirs", "i-1.HEIC": b"photo", "i-1.MOV": b"movie"}, food)
+    tree({"i-1.xmp": b"before", "i-1~2.xmp": b"theirs"}, food)
+    wanted = [
+        Wanted("i.HEIC", sha(b"photo"), 5),
+        Wanted("i.xmp", sha(b"edited"), 6),
+        Wanted("i.MOV", sha(b"movie"), 5),
+    ]
+    chosen = library.choose_names("food", wanted)
+    assert chosen.suffix == "-1"
+    assert chosen.names == ("i-1.HEIC", "i-1~3.xmp", "i-1.MOV")
+    assert chosen.there == (True, False, True)
+    tree({"i-1~3.xmp": b"edited"}, food)
+    assert library.choose_names("food", wanted).there == (True, True, True)
+
+
+def test_a_photo_that_is_not_there_moves_on_with_its_whole_shot(
+    library: Library, food: Path
+) -> None:
+    tree({"i.xmp": b"theirs"}, food)
+    wanted = [Wanted("i.HEIC", sha(b"photo"), 5), Wanted("i.xmp", sha(b"ours"), 4)]
+    assert library.choose_names("food", wanted).names == ("i-1.HEIC", "i-1.xmp")
+
+
+def test_no_file_is_hashed_twice_to_choose_names(library: Library, food: Path) -> None:
+    tree({"i.HEIC": b"photo", "i.MOV": b"other", "i.xmp": b"same"}, food)
+    wanted = [
+        Wanted("i.HEIC", sha(b"photo"), 5),
+        Wanted("i.MOV", sha(b"movie"), 5),
+        Wanted("i.xmp", sha(b"same"), 4),
+    ]
+    with mock.patch.object(files, "sha256_of", side_effect=files.sha256_of) as hashing:
+        assert library.choose_names("food", wanted).names == ("i.HEIC", "i~2.MOV", "i.xmp")
+    assert hashing.call_count == 3
+
+
 def test_a_late_companion_takes_its_photos_suffix(library: Library, food: Path) -> None:
     tree({"IMG_1-2.HEIC": b"photo"}, food)
     late = [Wanted("IMG_1_HEVC.MOV", sha(b"movie"), 5)]
@@ -336,7 +528,10 @@ existing = st.dictionaries(
 def test_a_shot_never_replaces_and_is_never_doubled(
     shot: dict[str, bytes], before: dict[str, bytes]
 ) -> None:
-    """Whatever is there: all of it stays; the shot stands whole under one suffix; twice is once."""
+    """All that is there stays; the shot stands whole under one suffix; twice is once.
+
+    The photo is never doubled, and only beside one that was there do companions get a number.
+    """
     with tempfile.TemporaryDirectory() as here:
         paths = tree(shot, Path(here, "DCIM"))
         food = Path(here, "library/food")
@@ -345,7 +540,8 @@ def test_a_shot_never_replaces_and_is_never_doubled(
             after = _file(library, paths)
             assert before.items() <= visible(food).items()
             assert [visible(food)[name] for name in after] == [path.read_bytes() for path in paths]
-            assert _one_suffix(after, [path.name for path in paths])
+            photo_was_there = before.get(after[0]) == paths[0].read_bytes()
+            assert _one_suffix(after, [path.name for path in paths], numbered=photo_was_there)
             full = visible(food)
             assert _file(library, paths) == after
             assert visible(food) == full
@@ -363,13 +559,15 @@ def _file(library: Library, paths: list[Path]) -> list[str]:
     return list(chosen.names)
 
 
-def _one_suffix(placed: list[str], names: list[str]) -> bool:
+def _one_suffix(placed: list[str], names: list[str], numbered: bool) -> bool:
     stem = os.path.splitext(names[0])[0]
-    grown = {
+    grown = [
         new[len(stem) :].removesuffix(name[len(stem) :])
         for new, name in zip(placed, names, strict=True)
-    }
-    return len(grown) == 1
+    ]
+    if numbered:
+        grown = [re.sub(r"~\d+$", "", suffix) for suffix in grown]
+    return len(set(grown)) == 1
 
 
 # ---- giving the name

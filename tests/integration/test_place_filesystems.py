@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from photosortd.errors import WorldError
+from photosortd.errors import PhotoError, WorldError
 from photosortd.place import Library, Wanted, kernel
 from photosortd.records import Method, PlaceMode
 from placing import (
@@ -203,6 +203,28 @@ def test_a_hard_link_across_disks_is_refused_with_advice(
         pytest.raises(WorldError, match=r"place\.mode: hardlink does not work .*auto or copy"),
     ):
         place(library, shot[0], mode=PlaceMode.HARDLINK)
+    assert litter(at) == []
+
+
+def test_a_file_that_is_too_large_for_the_file_system_is_the_photos_fault(
+    mounted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """With blocks of 1 kB, ext4 takes 4 TB; a FAT would take 4 GB."""
+    at = mounted("ext4")
+    movie = tmp_path / "long.mov"
+    with movie.open("wb") as stream:
+        try:
+            stream.truncate(5 << 40)
+        except OSError:
+            pytest.skip("needs a file system that takes sparse files of 5 TB")
+    with (
+        Library.open(str(at / "library"), None) as library,
+        opened(movie, sha(b"not computed")) as source,
+        pytest.raises(
+            PhotoError, match=r"long\.mov: .*larger than the library's file system takes"
+        ),
+    ):
+        library.make_part(source, "food", "long.mov", PlaceMode.COPY)
     assert litter(at) == []
 
 

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from photosortd.watch import scan
 from photosortd.watch.ignore import Rules
+from photosortd.watch.kin import kin, slices
 from photosortd.watch.scan import Walk, ignored_by, list_directory, stat_beneath
 
 
@@ -187,6 +189,54 @@ def test_only_what_may_be_one_shot_is_read(tmp_path: Path, make_tree: Callable[.
     with opened(tmp_path) as root:
         found = list_directory(root, "", Rules(), ["IMG_1.HEIC"])
     assert sorted(found or ()) == ["IMG_1.HEIC", "IMG_1.HEIC.xmp", "IMG_1_HEVC.MOV"]
+
+
+def test_a_huge_directory_comes_in_slices_that_keep_shots_together(
+    tmp_path: Path, make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "SLICE", 10)
+    endings = [".HEIC", ".MOV", "_HEVC.MOV", ".HEIC.xmp"]
+    names = [f"IMG_{number:02}{ending}" for number in range(10) for ending in endings]
+    make_tree({f"d/{name}": "x" for name in names} | {"e.jpg": ""})
+    walk, slices = Walk(Rules()), []
+    with opened(tmp_path) as root:
+        while not walk.done:
+            if step := walk.step(root):
+                slices.append(step)
+    assert [directory for directory, _ in slices] == ["", "d", "d", "d", "d"]
+    pieces = [list(files) for _, files in slices[1:]]
+    assert sorted(name for piece in pieces for name in piece) == sorted(names)
+    assert max(len(piece) for piece in pieces) == 12
+    for number in range(10):
+        holders = [piece for piece in pieces if f"IMG_{number:02}.HEIC" in piece]
+        assert {f"IMG_{number:02}{ending}" for ending in endings} <= set(holders[0])
+        assert len(holders) == 1
+    assert (walk.directories, walk.files, walk.failures) == (2, 41, 0)
+
+
+def test_a_directory_that_goes_between_two_slices(
+    tmp_path: Path, make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "SLICE", 2)
+    make_tree({f"d/{number}.jpg": "" for number in range(6)} | {"e/a.jpg": ""})
+    walk, found = Walk(Rules()), []
+    with opened(tmp_path) as root:
+        while not walk.done:
+            if step := walk.step(root):
+                found += list(step[1])
+            if len(found) == 2:
+                shutil.rmtree(tmp_path / "d", ignore_errors=True)
+    assert found == ["0.jpg", "1.jpg", "a.jpg"]
+    assert walk.failures == 0
+
+
+@given(st.lists(st.text("aB(1)._é", min_size=1, max_size=6), unique=True), st.integers(1, 5))
+def test_slices_hold_every_name_once_and_kin_together(names: list[str], size: int) -> None:
+    pieces = list(slices(names, size))
+    assert sorted(name for piece in pieces for name in piece) == sorted(names)
+    keys = [key for piece in pieces for key in {kin(name) for name in piece}]
+    assert len(keys) == len(set(keys))
+    assert all(name.startswith(kin(name)) for name in names)
 
 
 def test_deep_trees_are_no_problem(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """Hints from real inotify, and the scans that know better."""
 
+import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -243,15 +246,59 @@ def test_open_and_stat_never_follow_links(
         watcher.open(Source(str(root), "pipe.jpg"))
 
 
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOTCONN, errno.EIO])
+def test_an_error_of_the_root_is_the_worlds_fault(
+    root: Path, watch: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (root / "a.jpg").touch()
+    loop, source = watch(root), Source(str(root), "a.jpg")
+
+    def fail(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    for module, name in ((os, "fstat"), (files, "open_directory")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, fail)
+            with pytest.raises(WorldError, match=re.escape(os.strerror(number))):
+                loop.watcher.open(source)
+            with pytest.raises(WorldError, match=re.escape(os.strerror(number))):
+                loop.watcher.stat(source)
+            assert loop.watcher.look(str(root), "") is None
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", fail)
+        patch.setattr(files, "open_file_beneath", fail)
+        with pytest.raises(WorldError, match=f"root: .*{os.strerror(number)}"):
+            loop.watcher.open(source)
+    due = loop.watcher.next_due()
+    assert due is not None
+    assert due <= loop.now  # it is looked at again at once
+    os.close(loop.watcher.open(source))
+
+
+def test_an_error_of_the_file_is_its_own(
+    root: Path, watch: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error", "a.jpg")
+
+    loop, source = watch(root), Source(str(root), "a.jpg")
+    with pytest.raises(FileNotFoundError):
+        loop.watcher.open(source)
+    monkeypatch.setattr(files, "open_file_beneath", fail)
+    with pytest.raises(OSError, match=r"Input/output error: 'a\.jpg'"):
+        loop.watcher.open(source)
+    loop.becomes("events")
+
+
 def test_look_reads_a_shot_or_a_directory(
     root: Path, make_tree: Callable[..., Path], watch: Callable[..., Loop]
 ) -> None:
-    make_tree({"d/i.jpg": "", "d/i.mov": "", "d/j.jpg": ""}, below=root)
+    make_tree({"d/i.jpg": "", "d/i.mov": "", "d/j.jpg": "", "d/ij.jpg": ""}, below=root)
     watcher = watch(root).watcher
     whole, part = watcher.look(str(root), "d"), watcher.look(str(root), "d", {"i.mov"})
     assert whole is not None
     assert part is not None
-    assert sorted(whole.files) == ["i.jpg", "i.mov", "j.jpg"]
+    assert sorted(whole.files) == ["i.jpg", "i.mov", "ij.jpg", "j.jpg"]
     assert sorted(part.files) == ["i.jpg", "i.mov"]
     assert watcher.look(str(root), "gone") is None
 

@@ -195,7 +195,7 @@ def test_mounted_over(root: Path, watch: Callable[..., Loop], mounts: Mounts) ->
     loop = watch(root)
     mounts.mount(root)
     (root / "foreign.jpg").touch()
-    loop.becomes("paused", "restart or reload")
+    loop.becomes("paused", "restart photosortd")
     mounts.umount(root)
     loop.forget()
     loop.becomes("events").knows("a.jpg")

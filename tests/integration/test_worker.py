@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import signal
@@ -26,7 +27,14 @@ from photosortd.records import Limits, Seen
 from photosortd.vision.bundle import Category, write_bundle
 from photosortd.vision.decide import decide
 from photosortd.vision.worker import Answer, Job, Workers, fingerprint, pool, process, selftest
-from photosortd.vision.worker.protocol import ProtocolError, answer_of, answer_packet, pack, unpack
+from photosortd.vision.worker.protocol import (
+    ProtocolError,
+    answer_of,
+    answer_packet,
+    categories_of,
+    pack,
+    unpack,
+)
 
 TINY = str(Path(__file__).resolve().parents[1] / "assets" / "tiny-bundle")
 NAMES = ("red", "green", "blue")
@@ -497,7 +505,7 @@ def scripted(monkeypatch, *messages):
         "import json, socket, sys\n"
         "channel = socket.socket(fileno=int(sys.argv[1]))\n"
         "channel.recv(99999)\n"
-        "channel.send(json.dumps({'say': 'ready'}).encode())\n"
+        "channel.send(json.dumps({'say': 'ready', 'categories': 3}).encode())\n"
         "channel.recv(99999)\n"
         "for message in json.loads(sys.argv[2]): channel.send(json.dumps(message).encode())\n"
         "channel.recv(99999)\n"
@@ -560,10 +568,60 @@ def test_replacements_that_do_not_start_are_the_worlds_fault_and_lose_no_job(
 
 def test_nonsense_from_a_child_is_its_end(monkeypatch, opened, draw_photo):
     begin = {"say": "begin", "job": 1}
-    nonsense = {"say": "answer", "job": 1, "seen": 5, "companions": [], "seconds": 0}
+    nonsense = {"say": "answer", "job": 1, "seen": 5, "companions": [], "seconds": 0.0}
     with scripted(monkeypatch, begin, nonsense), running() as workers:
         answer = one(workers, Job(1, opened(draw_photo())))
     assert answer.failed == "the worker talks nonsense: a photo without its fields"
+
+
+def answered(scores):
+    seen = Seen("0" * 64, "JPEG", 1, 1, None, tuple(scores))
+    return unpack(answer_packet(Answer(1, seen)))
+
+
+@pytest.mark.parametrize(
+    ("scores", "complaint"),
+    [
+        ((0.5, 0.5), "not one score for each of 3 categories"),
+        ((0.5,) * 4, "not one score for each of 3 categories"),
+        ((0.5, math.nan, 0.5), "a score that is none from 0 to 1"),
+        ((0.5, 1.01, 0.5), "a score that is none from 0 to 1"),
+        ((-0.01, 0.5, 0.5), "a score that is none from 0 to 1"),
+        ((0.5, math.inf, 0.5), "a score that is none from 0 to 1"),
+    ],
+)
+def test_scores_that_cannot_be_meant_end_the_worker(
+    monkeypatch, opened, draw_photo, scores, complaint
+):
+    begin = {"say": "begin", "job": 1}
+    with scripted(monkeypatch, begin, answered(scores)), running() as workers:
+        broken = workers.pids()
+        answer = one(workers, Job(1, opened(draw_photo())))
+        assert (answer.seen, answer.failed) == (None, f"the worker talks nonsense: {complaint}")
+        until(lambda: workers.collect(0.01) or workers.pids() not in ((), broken))
+
+
+def test_a_replacement_with_another_bundle_is_not_taken(monkeypatch, opened, draw_photo):
+    with running() as workers:
+        ready = "import socket, sys; channel = socket.socket(fileno=int(sys.argv[1]));" + (
+            """channel.send(b'{"say":"ready","categories":4}'); channel.recv(9); channel.recv(9)"""
+        )
+
+        def command(descriptor):
+            return [sys.executable, "-c", ready, str(descriptor)]
+
+        with children_that(monkeypatch, ready), monkeypatch.context() as patch:
+            patch.setattr(process, "_command", command)
+            os.kill(workers.pids()[0], signal.SIGKILL)
+            with pytest.raises(WorldError, match="4 categories instead of 3"):
+                until(lambda: workers.collect(0.05))
+        assert one(workers, Job(1, opened(draw_photo()))).seen
+
+
+@pytest.mark.parametrize("said", [{}, {"categories": 0}, {"categories": True}, {"categories": "3"}])
+def test_ready_without_a_number_of_categories(said):
+    with pytest.raises(ProtocolError):
+        categories_of(said)
 
 
 # Golden images
@@ -646,7 +704,7 @@ seens = st.builds(
     st.integers(0, 1 << 20),
     st.integers(0, 1 << 20),
     st.none() | st.datetimes(),
-    st.lists(st.floats(0, 1), max_size=4).map(tuple),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
 )
 answers = st.builds(
     Answer,
@@ -662,7 +720,7 @@ answers = st.builds(
 
 @given(answers)
 def test_answers_survive_the_journey(answer):
-    assert answer_of(unpack(answer_packet(answer))) == answer
+    assert answer_of(unpack(answer_packet(answer)), 2) == answer
 
 
 @given(answers, st.data())
@@ -673,7 +731,16 @@ def test_an_answer_with_a_wrong_field_is_nonsense(answer, data):
     )
     message[key] = data.draw(st.sampled_from([{}, [[]], {"a": 1}]))
     with pytest.raises(ProtocolError):
-        answer_of(message)
+        answer_of(message, 2)
+
+
+def test_numbers_that_no_float_can_hold_are_nonsense():
+    huge = 10**400
+    with pytest.raises(ProtocolError):
+        answer_of(answered((0.5,)) | {"seconds": huge}, 1)
+    message = unpack(json.dumps(answered((0.5,))).replace("[0.5]", f"[{huge}]").encode())
+    with pytest.raises(ProtocolError):
+        answer_of(message, 1)
 
 
 @pytest.mark.parametrize("packet", [b"", b"[]", b"{", b"\xff", b"7", b"[" * 100_000])

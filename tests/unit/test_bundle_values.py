@@ -1,6 +1,7 @@
 """Calibration, names of categories and files: what a bundle says, without a disk."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -71,6 +72,12 @@ def test_names_that_are_directories_everywhere(name):
 def test_names_that_are_refused(name):
     with pytest.raises(BundleError, match="category"):
         check_category(name, unsorted="Unsorted")
+
+
+@pytest.mark.parametrize("char", '"*:<>?|\\')
+def test_a_character_that_some_file_systems_refuse_is_named(char):
+    with pytest.raises(BundleError, match=re.escape(f"contains '{char}', which exFAT, NTFS")):
+        check_category(f"a{char}b")
 
 
 @pytest.mark.parametrize("pair", [("Food", "food"), ("straße", "STRASSE"), ("é", "e\u0301")])

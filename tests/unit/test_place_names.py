@@ -47,6 +47,13 @@ def test_names_that_fall_together_are_told_apart() -> None:
     assert given == ("a.JPG", "a.mov", "a~2.MOV", "a_.MOV", "a~2_.MOV")
 
 
+def test_a_name_that_is_refused_gets_a_number_of_its_own() -> None:
+    names = ["a.HEIC", "a.MOV", "a.xmp"]
+    taken = {(1, "a-1.MOV"), (1, "a-1~2.MOV"), (2, "a-1.MOV")}
+    given = names_for(names, "a.HEIC", "-1", refused=lambda *name: name in taken)
+    assert given == ("a-1.HEIC", "a-1~3.MOV", "a-1.xmp")
+
+
 def test_a_long_name_is_shortened_the_same_for_the_whole_shot() -> None:
     stem = "ü" * 124
     names = [f"{stem}.HEIC", f"{stem}.MOV", f"{stem}.HEIC.xmp"]
@@ -74,6 +81,7 @@ def test_the_suffix_a_photo_got_is_found_again() -> None:
     assert suffix_of("IMG_1.HEIC", "IMG_1-12.HEIC") == "-12"
     assert suffix_of("IMG-5.HEIC", "IMG-5.HEIC") == ""
     assert suffix_of("IMG-5.HEIC", "IMG-5-1.HEIC") == "-1"
+    assert suffix_of("0.", "0-1_") == "-1"  # on FAT no name ends with a dot
     assert suffix_of("IMG_1.HEIC", "renamed.HEIC") is None
     assert suffix_of("IMG_1.HEIC", "IMG_1-0.HEIC") is None
 

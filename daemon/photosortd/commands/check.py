@@ -14,15 +14,16 @@ from rich.markup import escape
 
 from photosortd import build, config, files, lock
 from photosortd.commands import EXIT_CONFIG, EXIT_FAILED
+from photosortd.commands.ask import ask
 from photosortd.commands.output import size
 from photosortd.config import Config, Root
 from photosortd.errors import PhotosortdError, WorldError
 from photosortd.ledger import Ledger
 from photosortd.models import Models
-from photosortd.place import Library
 from photosortd.place.folder import Folder
 from photosortd.place.probe import Abilities, probe
 from photosortd.records import PlaceMode, printable
+from photosortd.vision.bundle import read_bundle
 from photosortd.vision.worker import selftest
 
 MAX_WATCHES = "/proc/sys/fs/inotify/max_user_watches"
@@ -69,14 +70,7 @@ def command(path: str | None, as_json: bool, accept_library: bool) -> None:
 
 def _accept(settings: Config) -> Finding:
     """Bind the ledger to the library that is there now, at the operator's word."""
-    with lock.writer(settings.state):
-        ledger = build.open_ledger(settings)
-        try:
-            library = Library.open(settings.library, None, accept=True)
-            ledger.bind_library(settings.library, library.uuid)
-            library.close()
-        finally:
-            ledger.close()
+    ask(settings, {"do": "accept"})
     return Finding("library", Mark.GOOD, f"{printable(settings.library)} is accepted")
 
 
@@ -85,7 +79,7 @@ def _findings(settings: Config) -> Iterator[Finding]:
     yield from _state(settings, running)
     for root in settings.watch:
         yield from _root(root)
-    yield from _library(settings)
+    yield from _library(settings, running)
     yield from _bundle(settings)
     yield from _watches(settings)
 
@@ -122,7 +116,7 @@ def _root(root: Root) -> Iterator[Finding]:
     yield Finding("watch", Mark.GOOD, f"{shown}: {mount.fstype}, watched by {way}")
 
 
-def _library(settings: Config) -> Iterator[Finding]:
+def _library(settings: Config, running: int | None) -> Iterator[Finding]:
     shown = printable(settings.library)
     if not os.path.isdir(settings.library):
         above = os.path.dirname(settings.library.rstrip("/")) or "/"
@@ -132,7 +126,8 @@ def _library(settings: Config) -> Iterator[Finding]:
             yield Finding("library", Mark.BAD, f"{shown}: not there; is its disk mounted?")
         return
     try:
-        able = _try_out(settings.library)
+        # Beside the daemon nothing is written into its library.
+        able = _try_out(settings.library) if running is None else None
     except (OSError, WorldError) as error:
         yield Finding("library", Mark.BAD, f"{shown}: {error}")
         return
@@ -185,45 +180,54 @@ def _marker(settings: Config) -> Iterator[Finding]:
         yield Finding("library", Mark.BAD, text)
 
 
-def _modes(settings: Config, able: Abilities) -> Iterator[Finding]:
-    """The place modes that work from every root; no link crosses a mount, not even a bind mount."""
-    here = files.mount_of(settings.library)
-    working = [PlaceMode.COPY]
-    mounts = [files.mount_of(root.path) for root in settings.watch if os.path.isdir(root.path)]
-    if able.reflink and all(mount.source == here.source for mount in mounts):
-        working.append(PlaceMode.REFLINK)
-    if able.link and all(mount.id == here.id for mount in mounts):
-        working.append(PlaceMode.HARDLINK)
-    if able.symlink:
-        working.append(PlaceMode.SYMLINK)
+def _modes(settings: Config, able: Abilities | None) -> Iterator[Finding]:
+    """The place modes that work from every root, or as far as the mounts tell."""
+    working = _working(settings, able)
     names = ", ".join(mode.value for mode in working)
     wanted = settings.place.mode
     if wanted is not PlaceMode.AUTO and wanted not in working:
         text = f"place.mode is {wanted.value}, which does not work here; {names} do"
         yield Finding("place", Mark.CONFIG, text)
         return
+    if able is None:
+        text = f"{wanted.value} (not tried out beside the daemon; the mounts allow: {names})"
+        yield Finding("place", Mark.GOOD, text)
+        return
     used = PlaceMode.REFLINK if PlaceMode.REFLINK in working else PlaceMode.COPY
     chosen = f"auto: {used.value}" if wanted is PlaceMode.AUTO else wanted.value
     yield Finding("place", Mark.GOOD, f"{chosen} (these work here: {names})")
 
 
+def _working(settings: Config, able: Abilities | None) -> list[PlaceMode]:
+    """No link crosses a mount, not even a bind mount; `able` None: what was not tried may work."""
+    here = files.mount_of(settings.library)
+    working = [PlaceMode.COPY]
+    mounts = [files.mount_of(root.path) for root in settings.watch if os.path.isdir(root.path)]
+    if (able is None or able.reflink) and all(mount.source == here.source for mount in mounts):
+        working.append(PlaceMode.REFLINK)
+    if (able is None or able.link) and all(mount.id == here.id for mount in mounts):
+        working.append(PlaceMode.HARDLINK)
+    if able is None or able.symlink:
+        working.append(PlaceMode.SYMLINK)
+    return working
+
+
 def _bundle(settings: Config) -> Iterator[Finding]:
+    def test(directory: str) -> None:
+        build.fit(settings, read_bundle(directory, hashes=False))
+        selftest(directory, settings.limits)
+
+    started = time.monotonic()
     try:
-        chosen = Models(settings.state).choose(settings.model, lambda _: None, dry=True)
-        bundle = chosen.bundle
-        started = time.monotonic()
-        selftest(str(bundle.path), settings.limits)
+        chosen = Models(settings.state).choose(settings.model, test, dry=True)
     except PhotosortdError as error:
         yield Finding("bundle", Mark.CONFIG, str(error))
         return
+    bundle = chosen.bundle
     text = f"{bundle.id[:12]}: {', '.join(bundle.names)}; golden images right"
     yield Finding("bundle", Mark.GOOD, f"{text} ({time.monotonic() - started:.1f} s)")
     if chosen.warning:
         yield Finding("bundle", Mark.WARN, chosen.warning)
-    unknown = sorted(set(settings.thresholds) - {"default", *bundle.names})
-    if unknown:
-        text = f"thresholds for {', '.join(unknown)}: the bundle has no such category"
-        yield Finding("bundle", Mark.CONFIG, text)
 
 
 def _watches(settings: Config) -> Iterator[Finding]:

@@ -79,7 +79,8 @@ class Report:
         if not self._once:
             return
         self._stopped = stopped
-        self._trouble = pipeline.trouble
+        away = [state for state in pipeline.watcher.states() if state.watched == "paused"]
+        self._trouble = pipeline.trouble or "; ".join(f"{r.path}: {r.reason}" for r in away) or None
         self._left = len(pipeline.intake) + len(pipeline.intake.settler.waiting())
         if self._json:
             print(json.dumps({"summary": self._as_json(seconds)}))

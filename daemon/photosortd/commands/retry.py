@@ -26,4 +26,6 @@ def command(path: str | None, files: tuple[str, ...], failed: bool) -> None:
     result = ask(settings, {"do": "retry", "sources": sources, "all": failed})
     for name in result["retried"]:
         click.echo(name)
+    for name in result["unwatched"]:
+        click.echo(f"{name}: not watched any more")
     click.echo(f"{len(result['retried'])} files will be tried again")

@@ -35,7 +35,7 @@ def run(
     settings = config.load(path, os.environ)
     kind = Run(once, again, dry_run)
     report = Report(once=once, dry=dry_run, as_json=as_json, quiet=quiet)
-    with _flags() as flags, _one_writer(settings, kind):
+    with _flags(once) as flags, _one_writer(settings, kind):
         ledger = build.open_ledger(settings, dry_run)
         try:
             _Process(path, settings, kind, ledger, flags, report).run()
@@ -57,9 +57,9 @@ def _one_writer(settings: Config, kind: Run) -> Iterator[None]:
 
 
 @contextmanager
-def _flags() -> Iterator[Flags]:
+def _flags(once: bool) -> Iterator[Flags]:
     """Signals are flags from here on: while a model is tested, a request may come already."""
-    flags = Flags()
+    flags = Flags(hangup_stops=once)
     try:
         with flags.handling():
             yield flags
@@ -120,10 +120,11 @@ class _Process:
         self._report.done(done)
 
     def _reload(self, _: Pipeline) -> Pipeline:
-        settings = config.load(self._path, os.environ)
-        built = build.rebuild(
-            self._built, settings, self._ledger, self._kind, self._flags.ring, self._done
-        )
+        settings = self._built.config  # for another bundle alone
+        if self._flags.reread:
+            self._flags.reread = False
+            settings = config.load(self._path, os.environ)
+        built = build.rebuild(self._built, settings, self._ledger, self._kind, self._done)
         self._built = built
         self._announce(built)
         return built.pipeline

@@ -66,15 +66,17 @@ _TROUBLED = (Outcome.SET_ASIDE, Outcome.LOST, Outcome.TRUNCATED, Outcome.UNREADA
 def _show(console: Console, state: dict[str, Any]) -> None:
     console.print(_headline(state), highlight=False)
     if state["trouble"]:
-        console.print(f"[yellow]waiting:[/] {escape(state['trouble'])}")
+        console.print(f"[yellow]waiting:[/] {escape(state['trouble'])}", soft_wrap=True)
     _show_roots(console, state)
     bundle = state["bundle"]
     console.print(
         f"bundle   {bundle['id'][:12]} ({escape(bundle['backbone'])}): "
-        + escape(", ".join(bundle["categories"]))
+        + escape(", ".join(bundle["categories"])),
+        soft_wrap=True,
+        highlight=False,
     )
     if bundle["warning"]:
-        console.print(f"[yellow]bundle   {escape(bundle['warning'])}[/]")
+        console.print(f"[yellow]bundle   {escape(bundle['warning'])}[/]", soft_wrap=True)
     queue = state["queue"]
     console.print(
         f"queue    {queue['live']} new, {queue['backlog']} from the scan, {queue['in_hand']} in "
@@ -82,8 +84,9 @@ def _show(console: Console, state: dict[str, Any]) -> None:
     )
     counts = ", ".join(f"{count} {name}" for name, count in sorted(state["counts"].items()))
     console.print(f"so far   {counts or 'nothing'}")
-    for each in state["incomplete"][:SHOWN]:
-        console.print(f"  incomplete: {escape(each['path'])}: {escape(each['lacks'])}")
+    for each in state["waiting"][:SHOWN]:
+        text = f"  waiting: {escape(each['path'])}: {escape(each['for'])}"
+        console.print(text, soft_wrap=True, highlight=False)
     _show_recent(console, state)
     for kind, entries in state["attention"].items():
         for entry in entries:
@@ -105,8 +108,9 @@ def _show_roots(console: Console, state: dict[str, Any]) -> None:
         details.append(f"last scan {clock(root['last_scan'])}")
         if root["reason"]:
             details.append(root["reason"])
-        console.print(f"folder   {escape(root['path'])}: {escape(', '.join(details))}")
-    console.print(f"library  {escape(state['library'])}")
+        text = f"folder   {escape(root['path'])}: {escape(', '.join(details))}"
+        console.print(text, soft_wrap=True, highlight=False)
+    console.print(f"library  {escape(state['library'])}", soft_wrap=True, highlight=False)
 
 
 def _show_recent(console: Console, state: dict[str, Any]) -> None:

@@ -5,7 +5,9 @@ import os
 import re
 import sys
 import time
-from datetime import datetime
+from contextlib import suppress
+from datetime import date, datetime
+from datetime import time as clock_time
 
 import click
 from rich.console import Console
@@ -18,6 +20,7 @@ from photosortd.commands.ask import ask
 from photosortd.commands.output import clock, reading
 from photosortd.config import Config
 from photosortd.ledger import Selection
+from photosortd.records import printable
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -29,7 +32,7 @@ SHOWN = 20
 @click.option("--batch", type=int, metavar="N", help="One batch (see --list).")
 @click.option("--last", is_flag=True, help="The newest batch.")
 @click.option("--since", metavar="TIME", help="From 2026-05-01, '2026-05-01 18:00' or 2h ago on.")
-@click.option("--until", metavar="TIME", help="Up to that time.")
+@click.option("--until", metavar="TIME", help="Up to that time, or to the end of that day.")
 @click.option("--category", metavar="NAME", help="Only this category.")
 @click.option("--bundle", metavar="ID", help="Only what this bundle decided (start of its id).")
 @click.option("-n", "--dry-run", is_flag=True, help="Show what it would do and stop.")
@@ -57,7 +60,7 @@ def command(
         return
     if last:
         batch = _newest(settings)
-    selection = Selection(batch, _time(since), _time(until), category, bundle)
+    selection = Selection(batch, _time(since), _time(until, end=True), category, bundle)
     if selection == Selection():
         raise click.UsageError("say what: --last, --batch, --since, --until, --category, --bundle")
     count = _show(settings, selection, quiet=as_json)
@@ -120,7 +123,7 @@ def _show(settings: Config, selection: Selection, quiet: bool) -> int:
     if not quiet:
         console = Console()
         for name in paths[:SHOWN]:
-            console.print(f"  {escape(name)}", soft_wrap=True, highlight=False)
+            console.print(f"  {escape(printable(name))}", soft_wrap=True, highlight=False)
         if len(paths) > SHOWN:
             console.print(f"  … and {len(paths) - SHOWN} more")
         if not paths:
@@ -144,13 +147,19 @@ def _say(result: dict[str, object], as_json: bool) -> None:
     click.echo(", ".join(parts))
 
 
-def _time(text: str | None) -> float | None:
-    """Seconds since the epoch, from an ISO date or time, or from '2h' (ago)."""
+def _time(text: str | None, end: bool = False) -> float | None:
+    """Seconds since the epoch, from an ISO date or time, or from '2h' (ago).
+
+    A bare date means its first moment, or with `end` its last.
+    """
     if text is None:
         return None
     ago = re.fullmatch(r"(\d+)([smhd])(\s+ago)?", text.strip())
     if ago:
         return time.time() - int(ago[1]) * _UNITS[ago[2]]
+    if end:
+        with suppress(ValueError):
+            return datetime.combine(date.fromisoformat(text), clock_time.max).timestamp()
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:

@@ -58,7 +58,7 @@ def _note(settings: Config, source: Source, known: bool) -> str:
         return f"it is ignored: {rule}"
     lack = _waiting(settings).get(printable(source.full))
     if lack is not None:
-        return f"it is waiting to become whole: {lack}"
+        return f"it is waiting for {lack}"
     if known:
         return ""
     if kind(source.name) is Kind.OTHER:
@@ -84,7 +84,7 @@ def _waiting(settings: Config) -> Mapping[str, str]:
         state = status.read(build.status_path(settings))
     except WorldError:
         return {}
-    return {each["path"]: each["lacks"] for each in state["incomplete"]}
+    return {each["path"]: each["for"] for each in state["waiting"]}
 
 
 def _version(ledger: Ledger, version: Version) -> dict[str, Any]:

@@ -5,28 +5,33 @@ a power cut. Only the process that holds the lock writes, except for rows of req
 """
 
 from photosortd.ledger.placements import Placements
-from photosortd.ledger.requests import Request, Requests
+from photosortd.ledger.requests import Progress, Request, Requests
 from photosortd.ledger.rows import (
     Batch,
+    Entry,
     Filed,
     Known,
     Note,
     PlacementRow,
     Selection,
     Version,
+    thresholds_text,
 )
 from photosortd.ledger.store import Ledger
 
 __all__ = [
     "Batch",
+    "Entry",
     "Filed",
     "Known",
     "Ledger",
     "Note",
     "PlacementRow",
     "Placements",
+    "Progress",
     "Request",
     "Requests",
     "Selection",
     "Version",
+    "thresholds_text",
 ]

@@ -2,12 +2,17 @@
 
 import json
 import sqlite3
+from collections.abc import Collection
 
 from photosortd.ledger.rows import Known, Version, blob, outcome_of, text
 from photosortd.records import Outcome, Source
 
 _VERSION = """SELECT version.*, root.path AS root_path
               FROM version JOIN root ON root.id = version.root"""
+
+
+FEW = 200
+"""Names that one query may ask for."""
 
 
 class Looking:
@@ -17,17 +22,27 @@ class Looking:
         database.row_factory = sqlite3.Row
         self._database = database
 
-    def known(self, root: str, directory: str) -> dict[str, Known]:
-        """Every file that we know in one directory, by name: one query a directory."""
+    def known(
+        self, root: str, directory: str, names: Collection[str] | None = None
+    ) -> dict[str, Known]:
+        """Every file that we know in one directory, by name: one query a directory.
+
+        With a few `names` only these, so that one event in a huge directory costs little.
+        """
+        where, values = "", [blob(root), blob(directory)]
+        if names is not None and len(names) <= FEW:
+            where = f"AND name IN ({','.join('?' * len(names))})"
+            values += [blob(name) for name in names]
         rows = self._database.execute(
-            """SELECT name, size, mtime_ns, ctime_ns, outcome, bundle, done_at FROM version
-               WHERE current = 1 AND root = (SELECT id FROM root WHERE path = ?)
-               AND directory = ?""",
-            (blob(root), blob(directory)),
+            f"""SELECT name, size, mtime_ns, ctime_ns, outcome, bundle, done_at, thresholds
+                FROM version
+                WHERE current = 1 AND root = (SELECT id FROM root WHERE path = ?)
+                AND directory = ? {where}""",
+            values,
         )
         return {
-            text(name): Known(size, mtime, ctime, outcome_of(outcome), bundle, done)
-            for name, size, mtime, ctime, outcome, bundle, done in rows
+            text(name): Known(size, mtime, ctime, outcome_of(outcome), *decision)
+            for name, size, mtime, ctime, outcome, *decision in rows
         }
 
     def version(self, source: Source) -> Version | None:

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 from photosortd.ledger.rows import (
     Batch,
+    Entry,
     Filed,
     PlacementRow,
     Selection,
@@ -30,14 +31,14 @@ class Placements:
         self,
         database: sqlite3.Connection,
         version: int,
-        batch: int,
         library: str,
+        entry: Entry,
         filed: Filed,
     ) -> None:
-        """An undone placement may be intended again (by a new bundle); one that stands may not."""
-        bundle = filed.note.decided.bundle_id if filed.note.decided else ""
+        """Note what shall be placed. One that was undone may be intended again, and one that an
+        unreachable library holds back; to intend one that stands is a mistake of ours."""
         for placement in filed.placements:
-            database.execute(
+            cursor = database.execute(
                 """INSERT INTO placement (version, batch, library, category, directory, name,
                    part, sha256, size, method, device, inode, state, bundle, at)
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'intended', ?, ?)
@@ -49,7 +50,7 @@ class Placements:
                    at = excluded.at WHERE placement.state != 'placed'""",
                 (
                     version,
-                    batch,
+                    entry.batch,
                     blob(library),
                     placement.category,
                     blob(placement.directory),
@@ -60,10 +61,12 @@ class Placements:
                     placement.method,
                     signed(placement.device),
                     signed(placement.inode),
-                    bundle,
+                    entry.bundle,
                     filed.note.at,
                 ),
             )
+            if cursor.rowcount != 1:
+                raise RuntimeError(f"version {version} stands in {placement.category} already")
 
     def complete(self, database: sqlite3.Connection, version: int, at: float) -> None:
         database.execute(
@@ -171,17 +174,23 @@ class Placements:
 
     # ---- directories in which part files may lie
 
-    def writing(self, directory: str) -> None:
+    def writing(self, library: str, directory: str) -> None:
         """Note, before the first part file is made in a directory, where a crash may leave one."""
         with self._write() as database:
-            database.execute("INSERT OR IGNORE INTO writing VALUES (?)", (blob(directory),))
+            database.execute(
+                "INSERT OR IGNORE INTO writing VALUES (?, ?)", (blob(library), blob(directory))
+            )
 
-    def written(self) -> list[str]:
-        return [text(row[0]) for row in self._database.execute("SELECT directory FROM writing")]
+    def written(self, library: str) -> list[str]:
+        """The directories of that library in which part files may lie."""
+        rows = self._database.execute(
+            "SELECT directory FROM writing WHERE library = ?", (blob(library),)
+        )
+        return [text(row[0]) for row in rows]
 
-    def swept(self) -> None:
+    def swept(self, library: str) -> None:
         with self._write() as database:
-            database.execute("DELETE FROM writing")
+            database.execute("DELETE FROM writing WHERE library = ?", (blob(library),))
 
 
 def _row(row: sqlite3.Row) -> PlacementRow:

@@ -13,6 +13,15 @@ from photosortd.ledger.placements import Write
 class Request:
     id: int
     command: Mapping[str, Any]
+    at: float  # when it was left, seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request has come."""
+
+    begun: int | None  # process id of the daemon that took it in hand
+    result: Mapping[str, Any] | None
 
 
 class Requests:
@@ -29,31 +38,46 @@ class Requests:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def withdraw(self, number: int) -> None:
-        """Take back a request that was not carried out."""
+    def withdraw(self, number: int) -> bool:
+        """Take back a request. False: too late, it was begun or answered."""
         with self._write() as database:
-            database.execute("DELETE FROM request WHERE id = ? AND result IS NULL", (number,))
+            cursor = database.execute(
+                "DELETE FROM request WHERE id = ? AND begun IS NULL AND result IS NULL", (number,)
+            )
+        return cursor.rowcount == 1
 
-    def result(self, number: int) -> dict[str, Any] | None:
-        """What came of it; None while the daemon has not carried it out."""
+    def progress(self, number: int) -> Progress | None:
+        """How far it has come; None if it was withdrawn or forgotten."""
         row = self._database.execute(
-            "SELECT result FROM request WHERE id = ?", (number,)
+            "SELECT begun, result FROM request WHERE id = ?", (number,)
         ).fetchone()
-        return json.loads(row[0]) if row and row[0] is not None else None
+        if row is None:
+            return None
+        return Progress(row[0], json.loads(row[1]) if row[1] is not None else None)
 
     def open(self) -> list[Request]:
-        """Requests that wait, oldest first."""
+        """Requests that wait, oldest first. One that a crash interrupted is not among them."""
         rows = self._database.execute(
-            "SELECT id, command FROM request WHERE result IS NULL ORDER BY id"
+            "SELECT id, command, at FROM request WHERE begun IS NULL AND result IS NULL ORDER BY id"
         )
-        return [Request(number, json.loads(command)) for number, command in rows]
+        return [Request(number, json.loads(command), at) for number, command, at in rows]
+
+    def begin(self, number: int, pid: int) -> bool:
+        """Take it in hand as process `pid`. False if it was withdrawn in the meantime."""
+        with self._write() as database:
+            cursor = database.execute(
+                "UPDATE request SET begun = ? WHERE id = ? AND begun IS NULL AND result IS NULL",
+                (pid, number),
+            )
+        return cursor.rowcount == 1
 
     def answer(self, number: int, result: Mapping[str, Any], now: float) -> None:
-        """Note the result; those of the day before are forgotten."""
+        """Note the result; requests of the day before are forgotten."""
         with self._write() as database:
             database.execute(
                 "UPDATE request SET result = ? WHERE id = ?", (json.dumps(dict(result)), number)
             )
             database.execute(
-                "DELETE FROM request WHERE result IS NOT NULL AND at < ?", (now - 86400,)
+                "DELETE FROM request WHERE at < ? AND id != ? AND coalesce(begun, result) NOT NULL",
+                (now - 86400, number),
             )

@@ -1,5 +1,6 @@
 """The values that go in and out of the ledger."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ class Known:
     outcome: Outcome | None
     bundle: str | None
     done_at: float | None
+    thresholds: str | None  # as `thresholds_text` writes them
 
     def matches(self, stamp: Stamp) -> bool:
         """False sends the file through again; the same content then only updates the row."""
@@ -74,6 +76,15 @@ class Filed:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What the files of one shot have in common when they are noted."""
+
+    batch: int
+    bundle: str  # the id of the bundle that decided, for companions too
+    leader: int | None = None  # the photo, if it is not among the files
+
+
+@dataclass(frozen=True, slots=True)
 class PlacementRow:
     id: int
     version: int
@@ -106,6 +117,11 @@ class Selection:
     until: float | None = None
     category: str | None = None
     bundle: str | None = None  # a prefix of the id is enough
+
+
+def thresholds_text(thresholds: Mapping[str, float | None]) -> str:
+    """Thresholds as the ledger keeps them; equal texts are equal thresholds."""
+    return json.dumps(dict(thresholds), sort_keys=True)
 
 
 def blob(path: str) -> bytes:

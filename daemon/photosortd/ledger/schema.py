@@ -78,12 +78,17 @@ CREATE TABLE placement (
 CREATE INDEX placement_open ON placement(state) WHERE state = 'intended';
 CREATE INDEX placement_batch ON placement(batch);
 CREATE INDEX placement_bundle ON placement(bundle);
-CREATE TABLE writing (directory BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE writing (          -- where a crash may leave part files
+  library BLOB NOT NULL,
+  directory BLOB NOT NULL,
+  PRIMARY KEY (library, directory)
+) WITHOUT ROWID;
 CREATE TABLE tested (bundle TEXT, environment TEXT, PRIMARY KEY (bundle, environment));
 CREATE TABLE request (
   id INTEGER PRIMARY KEY,
   at REAL NOT NULL,
   command TEXT NOT NULL,         -- JSON
+  begun INTEGER,                 -- process id of the daemon that has it in hand
   result TEXT                    -- JSON; NULL until the daemon has carried it out
 );
 """

@@ -11,16 +11,22 @@ from photosortd.ledger.looking import Looking
 from photosortd.ledger.placements import Placements
 from photosortd.ledger.requests import Requests
 from photosortd.ledger.rows import (
+    Entry,
     Filed,
     Note,
     blob,
     nanoseconds,
+    outcome_of,
     signed,
+    thresholds_text,
 )
-from photosortd.records import Outcome
+from photosortd.records import Outcome, Source
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
 """Outcomes after which the same bytes elsewhere are a duplicate."""
+
+SETTLED = (*DECIDED, Outcome.DUPLICATE)
+"""Outcomes that no failure takes back while the content stays the same."""
 
 
 class Ledger(Looking):
@@ -67,7 +73,8 @@ class Ledger(Looking):
     def attempt(self, note: Note) -> int:
         """Count one failed attempt at this version. Returns how many there were."""
         with self.write() as database:
-            version = self._put(database, note, None)
+            kept = self._kept(database, note, None)
+            version = self._put(database, note, None) if kept is None else kept
             database.execute("UPDATE version SET attempts = attempts + 1 WHERE id = ?", (version,))
             (count,) = database.execute(
                 "SELECT attempts FROM version WHERE id = ?", (version,)
@@ -75,8 +82,16 @@ class Ledger(Looking):
         return int(count)
 
     def finish(self, note: Note, outcome: Outcome) -> int:
-        """Note an outcome without placements; a decided one claims its content."""
+        """Note an outcome without placements; a decided one claims its content.
+
+        What was decided about the same content stands: a photo that was filed and cannot be read
+        for a while is still a photo that was filed.
+        """
         with self.write() as database:
+            kept = self._kept(database, note, outcome)
+            if kept is not None:
+                self._set_stat(database, kept, note)
+                return kept
             version = self._put(database, note, outcome)
             if outcome in DECIDED and note.sha256:
                 _claim(database, note.sha256, version)
@@ -86,16 +101,16 @@ class Ledger(Looking):
         """The stat changed, the content did not: remember the new stat, decide nothing."""
         with self.write() as database:
             self._set_stat(database, version, note)
+            database.execute("UPDATE version SET attempts = 0 WHERE id = ?", (version,))
 
-    def intend(
-        self, shot: Sequence[Filed], batch: int, library: str, leader: int | None = None
-    ) -> list[int]:
-        """Note the intent for a whole shot before any of its names appears.
+    def intend(self, shot: Sequence[Filed], library: str, entry: Entry) -> list[int]:
+        """Note the intent for a whole shot before any of its names appears; all of it or nothing.
 
-        `shot` holds the photo first, unless `leader` names the photo that was placed before and
-        these are companions that came late. Returns the version of each file.
+        `shot` holds the photo first, unless `entry.leader` names one that was placed before and
+        these are its companions. Returns the version of each file.
         """
         versions: list[int] = []
+        leader = entry.leader
         with self.write() as database:
             for filed in shot:
                 version = self._put(database, filed.note, None, leader=leader)
@@ -107,7 +122,7 @@ class Ledger(Looking):
                     "UPDATE version SET planned = ? WHERE id = ?", (filed.outcome, version)
                 )
                 versions.append(version)
-                self.placements.intend(database, version, batch, library, filed)
+                self.placements.intend(database, version, library, entry, filed)
         return versions
 
     def complete(self, versions: Sequence[int], at: float) -> None:
@@ -169,15 +184,7 @@ class Ledger(Looking):
         leader: int | None = None,
     ) -> int:
         """Write the current version at a path: the same row while its content is the same."""
-        found = database.execute(
-            """SELECT id, sha256, size, mtime_ns FROM version
-               WHERE root = ? AND directory = ? AND name = ? AND current = 1""",
-            (
-                self._root(database, note.source.root),
-                blob(note.source.directory),
-                blob(note.source.name),
-            ),
-        ).fetchone()
+        found = self._current(database, note.source)
         if found is not None and not _same_content(found, note):
             database.execute("UPDATE version SET current = 0 WHERE id = ?", (found["id"],))
             found = None
@@ -194,7 +201,7 @@ class Ledger(Looking):
                 leader if leader is not None else note.leader,
                 decided.bundle_id if decided else None,
                 json.dumps(dict(decided.scores)) if decided else None,
-                json.dumps(dict(decided.thresholds)) if decided else None,
+                thresholds_text(decided.thresholds) if decided else None,
                 decided.seen.taken.isoformat() if decided and decided.seen.taken else None,
                 decided.seen.format if decided else None,
                 note.reason,
@@ -203,6 +210,25 @@ class Ledger(Looking):
             ),
         )
         return version
+
+    def _current(self, database: sqlite3.Connection, source: Source) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = database.execute(
+            """SELECT id, sha256, size, mtime_ns, outcome FROM version
+               WHERE root = ? AND directory = ? AND name = ? AND current = 1""",
+            (self._root(database, source.root), blob(source.directory), blob(source.name)),
+        ).fetchone()
+        return row
+
+    def _kept(
+        self, database: sqlite3.Connection, note: Note, outcome: Outcome | None
+    ) -> int | None:
+        """The version whose decision outlives this outcome; None if there is no such."""
+        found = self._current(database, note.source)
+        if found is None or note.decided is not None or not _same_content(found, note):
+            return None
+        before = outcome_of(found["outcome"])
+        stands = before is Outcome.PLACED or (before in SETTLED and outcome not in SETTLED)
+        return int(found["id"]) if stands else None
 
     def _insert(self, database: sqlite3.Connection, note: Note) -> int:
         cursor = database.execute(

@@ -100,6 +100,8 @@ class Models:
             if current is not None:
                 check(str(current.path))
         except BundleError as also:
+            if str(also) == str(error):  # it is the same bundle
+                raise error from None
             raise BundleError(f"{error}\nthe bundle used so far: {also}") from error
         if current is None:
             raise error

@@ -3,8 +3,9 @@
 A photo never waits for them.
 """
 
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -14,9 +15,14 @@ from photosortd.filing import Filing, Opened
 from photosortd.ledger import Ledger, Note, Version
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.values import Trip
-from photosortd.records import Outcome, Source, Stamp
+from photosortd.records import Outcome, Source, Stamp, printable
 from photosortd.shots import group
 from photosortd.watch import Watcher
+
+log = logging.getLogger(__name__)
+
+MOST = 100
+"""Companions that go along with a photo at once; any others follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +39,13 @@ class Companions:
         self._ledger = ledger
         self._watcher = watcher
         self._intake = intake
+        self.between: Callable[[], None] = lambda: None  # called while many bytes are read
 
     def gather(self, trip: Trip, now: float, wall: float) -> Iterator[Companion]:
-        """Those of a photo's companions that are there, at rest and not filed yet."""
+        """Those of a photo's companions that are there and at rest."""
         if not self._intake.rules.companions:
             return
-        for name in trip.companions:
+        for name in trip.companions[:MOST]:
             source = trip.source.sibling(name)
             if self._is_ready(source, now, wall):
                 # One that vanishes now is looked at again when its photo is done.
@@ -52,23 +59,30 @@ class Companions:
             stamp = self._watcher.stat(source)
         except WorldError:
             return False
-        if stamp is None or not self._intake.at_rest(source, stamp, now, wall):
-            return False
-        before = self._ledger.version(source)
-        return before is None or before.outcome is not Outcome.PLACED
+        return stamp is not None and self._intake.at_rest(source, stamp, now, wall)
+
+    def readable(self, companions: Sequence[Companion], wall: float) -> list[tuple[Opened, Note]]:
+        """Those that can be read, ready to be filed. One that cannot does not hold its photo up."""
+        found = []
+        for companion in companions:
+            try:
+                found.append(self.opened(companion, wall))
+            except OSError as error:
+                shown = printable(companion.source.full)
+                log.warning("cannot read %s: %s", shown, error.strerror or error)
+        return found
 
     def opened(self, companion: Companion, wall: float) -> tuple[Opened, Note]:
-        """Ready to be filed and noted, hashed from the open descriptor."""
+        """Ready to be filed and noted, hashed from the open descriptor. Raises OSError."""
         source, stamp = companion.source, companion.stamp
-        sha256 = files.sha256_of(companion.descriptor)
+        sha256 = files.sha256_of(companion.descriptor, self.between)
         seen_at = self._intake.first_seen(source, wall)
         note = Note(source, stamp, seen_at, wall, sha256)
         return Opened(source, stamp, companion.descriptor, seen_at, sha256), note
 
     def note_unfiled(self, leader: int, whole: Sequence[Companion], wall: float) -> None:
         """Their photo is filed nowhere, so neither are they."""
-        for each in whole:
-            _, note = self.opened(each, wall)
+        for _, note in self.readable(whole, wall):
             reason = "its photo is in no category"
             self._ledger.finish(replace(note, leader=leader, reason=reason), Outcome.NONE)
 
@@ -76,13 +90,12 @@ class Companions:
         self, leader: Version, whole: Sequence[Companion], filing: Filing, batch: int, wall: float
     ) -> None:
         """File companions beside a photo that was filed before, unless it has the same ones."""
-        known = {version.sha256 for version in self._ledger.companions(leader.id)}
+        known = {version.sha256: version.source for version in self._ledger.companions(leader.id)}
         news = []
-        for each in whole:
-            opened, note = self.opened(each, wall)
-            if opened.sha256 not in known:
+        for opened, note in self.readable(whole, wall):
+            if known.get(opened.sha256, opened.source) == opened.source:
                 news.append((opened, note))
-            elif self._ledger.version(each.source) is None:
+            else:
                 reason = "its photo has the same companion"
                 same = replace(note, leader=leader.id, reason=reason)
                 self._ledger.finish(same, Outcome.DUPLICATE)
@@ -91,7 +104,7 @@ class Companions:
 
     def leader_of(self, companion: Source) -> Version | None:
         """The decided version of its photo; of a duplicate, the version that was filed."""
-        listing = self._watcher.look(companion.root, companion.directory)
+        listing = self._watcher.look(companion.root, companion.directory, (companion.name,))
         shots = group(listing.files) if listing else ()
         photo = next((shot.photo for shot in shots if companion.name in shot.companions), None)
         version = self._ledger.version(companion.sibling(photo)) if photo else None

@@ -14,7 +14,7 @@ from photosortd.filing import Filing, Style
 from photosortd.ledger import Ledger, Version
 from photosortd.place import Library
 from photosortd.records import printable
-from photosortd.recover import Stands, open_library, recover
+from photosortd.recover import Stands, accept_library, open_library, recover
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds
 
@@ -42,6 +42,7 @@ class Gate:
         self._retry_at: float | None = None  # None: open, or being tried
         self._full = False  # the trouble came from filing: only filing shows that it is over
         self.trouble: str | None = None
+        self.between: Callable[[], None] = lambda: None  # called while many bytes are moved
 
     @property
     def path(self) -> str:
@@ -66,6 +67,7 @@ class Gate:
         if self.trouble is not None:
             log.warning("going on: %s can be written again", printable(self._path))
         self.trouble, self._pause, self._full = None, FIRST_PAUSE, False
+        self._retry_at = None
 
     def is_due(self, now: float) -> bool:
         """Whether to try without a photo that waits: a crash or a trouble may have left intents."""
@@ -80,11 +82,18 @@ class Gate:
         """The open library with every intent recovered. Raises WorldError, BusyError."""
         if self._library is None:
             self._library = open_library(self._path, self._ledger)
+            self._library.between = lambda: self.between()
         if not self._sound:
             for version in recover(self._ledger, self._library, self.stands, wall):
                 self._on_lost(version)
             self._sound = True
         return self._library
+
+    def accept(self) -> None:
+        """Use the library that is there now. Raises WorldError, BusyError."""
+        self.close()
+        accept_library(self._path, self._ledger)
+        self._retry_at = None
 
     def filing(self, style: Style, wall: float) -> Filing:
         library = self.library(wall)
@@ -97,8 +106,9 @@ class Gate:
         if self.trouble is None or _gist(self.trouble) != _gist(str(error)):
             log.warning("waiting: %s", error)
         self.trouble, self._full = str(error), filing
-        self._retry_at = now + self._pause
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        if self._retry_at is None or now >= self._retry_at:  # one hiccup, however many in hand
+            self._retry_at = now + self._pause
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
         self.close()
 
     def next_due(self) -> float | None:

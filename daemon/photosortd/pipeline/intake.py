@@ -6,7 +6,7 @@ lost here by a crash is found again by the next scan.
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from photosortd.ledger import Known, Ledger, Note
 from photosortd.pipeline.values import Done, Rules, Trip
@@ -36,7 +36,11 @@ class Intake:
         self._agenda: list[tuple[float, Source]] = []
         self._first_seen: dict[Source, float] = {}
         self._resting: dict[Source, Stamp] = {}  # companions that wait for their photo
-        self.waiting: dict[Source, str] = {}  # what incomplete files lack
+        self.waiting: dict[Source, str] = {}  # what is waited for, where it is known
+
+    def remember(self, before: "Intake") -> None:
+        """Follow an older intake: what was named to it and is not done is no news to a scan."""
+        self._first_seen.update(before._first_seen)
 
     # ---- what the pipeline takes
 
@@ -53,8 +57,8 @@ class Intake:
         return queue.popleft() if queue else None
 
     def put_back(self, trip: Trip) -> None:
-        """The world failed on it: it goes first when the gate opens again."""
-        (self._live if trip.live else self._backlog).appendleft(trip)
+        """The world failed on it: it waits behind the others, which may fare better."""
+        self._backlog.append(trip)
 
     def release(self, source: Source) -> None:
         """Nobody is working on this file any more."""
@@ -68,6 +72,13 @@ class Intake:
         """It is not whole: the settler says when to look again."""
         self._queued.discard(source)
         self.waiting[source] = lack
+
+    def waits(self) -> Iterator[tuple[Source, str]]:
+        """Every file that is waited for, and what for."""
+        yield from self.waiting.items()
+        for each in self.settler.waiting():
+            if each.source not in self.waiting:
+                yield each.source, "its writer, who changed it a moment ago"
 
     def at_rest(self, source: Source, stamp: Stamp, now: float, wall: float) -> bool:
         """Whether a companion may travel with its photo now."""
@@ -125,7 +136,7 @@ class Intake:
         `arrived` are names that were renamed into place; `now` is monotonic, `wall` since the
         epoch, both in seconds.
         """
-        known = self._ledger.known(listing.root, listing.directory)
+        known = self._ledger.known(listing.root, listing.directory, listing.files)
         news = 0
         for shot in group(listing.files):
             fresh = [name for name in _names(shot) if self._fresh(name, listing, known, wall)]
@@ -141,9 +152,10 @@ class Intake:
         if before.outcome is Outcome.TRUNCATED and before.done_at is not None:
             deadline = stamp.ctime_ns / 1e9 + self.rules.give_up
             return before.done_at < deadline <= wall
+        if before.outcome is Outcome.LOST:
+            return True  # and yet it stands there: its root had been away
         decided = before.outcome in (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
-        other_bundle = before.bundle is not None and before.bundle != self.rules.bundle_id
-        return self.rules.again and decided and other_bundle
+        return self.rules.again and decided and self.rules.differ(before.bundle, before.thresholds)
 
     def _take_in(
         self,
@@ -195,6 +207,7 @@ class Intake:
         left = self.rules.group_wait - (wall - stamp.ctime_ns / 1e9)
         if left > 0 and not has_photo and not self.rules.once:
             self._resting[source] = stamp
+            self.waiting[source] = "its photo, which may still come"
             self.again(source, now + min(left, self.rules.group_wait))
             return
         what = _WHAT.get(kind(source.name), "a file")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing import Filing, HalfFiled, Opened
-from photosortd.ledger import Ledger, Note, Version
+from photosortd.ledger import Ledger, Note, Version, thresholds_text
 from photosortd.pipeline.batches import Batches
 from photosortd.pipeline.companions import Companion, Companions
 from photosortd.pipeline.dispatch import Dispatch, Outstanding
@@ -24,6 +24,8 @@ from photosortd.vision.worker import Answer, Workers
 from photosortd.watch import Watcher
 
 log = logging.getLogger(__name__)
+
+_ASIDE = Outcome.SET_ASIDE
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
 
@@ -50,6 +52,8 @@ class Pipeline:
         self._batches = Batches(ledger.placements, batch_kind)
         self._companions = Companions(ledger, watcher, intake)
         self._dispatch = Dispatch(watcher, intake, workers, self._companions)
+        self._setbacks: dict[Source, tuple[int, int]] = {}  # how often, after how many successes
+        self._successes = 0
 
     @property
     def rules(self) -> Rules:
@@ -64,6 +68,13 @@ class Pipeline:
     def trouble(self) -> str | None:
         """Why nothing is filed at present."""
         return self.gate.trouble if self.gate else None
+
+    def keep_alive(self, between: Callable[[], None]) -> None:
+        """Have `between` called every few megabytes; it may raise to break off what is under way,
+        which is then done anew after the next start."""
+        self._companions.between = between
+        if self.gate is not None:
+            self.gate.between = between
 
     def drop(self) -> None:
         """Let go of everything in hand; a scan finds it again."""
@@ -80,7 +91,11 @@ class Pipeline:
             trip = self.intake.next()
             if trip is None:
                 break
-            self._set_out(trip, now, wall)
+            try:
+                self._set_out(trip, now, wall)
+            except WorldError as error:
+                self._setback(trip, error, now, wall)
+                break
         if self.gate is not None and not self.outstanding and not len(self.intake):
             self.gate.nothing_waits()
 
@@ -107,18 +122,35 @@ class Pipeline:
         """Go on where the worker stopped. Where the world fails, the trip waits for it."""
         out = self._dispatch.take(answer)
         try:
-            self._go_on(out, answer, now, wall)
+            try:
+                self._go_on(out, answer, now, wall)
+            except OSError as error:  # the source, which somebody else may repair or unplug
+                self._failed(out, f"cannot be read: {error.strerror or error}", now, wall)
+            except PhotoError as error:  # its copy cannot be made in this library, ever
+                self._finish(self._note(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
         except HalfFiled as error:
             # `recover` finishes it from its part files, or frees it to be found again.
             self.shut(error, now)
             self._settle_again(out.trip.source, now)
         except WorldError as error:
-            self.shut(error, now)
-            self.intake.put_back(out.trip)
+            self._setback(out.trip, error, now, wall)
         except SourceChanged:
             self._settle_again(out.trip.source, now)
         finally:
             out.close()
+
+    def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
+        """The world failed on a trip, which waits for it — unless the world fails on it alone."""
+        self.shut(error, now)
+        count, successes = self._setbacks.get(trip.source, (0, -1))
+        if successes != self._successes:  # others went through since
+            count += 1
+        self._setbacks[trip.source] = (count, self._successes)
+        if count > MAX_ATTEMPTS:
+            del self._setbacks[trip.source]
+            self._finish(self._note(trip, wall, reason=str(error)), _ASIDE, trip)
+        else:
+            self.intake.put_back(trip)
 
     def shut(self, error: WorldError, now: float) -> None:
         """The world failed: file nothing for a while. A dry run has nothing to wait for."""
@@ -137,7 +169,7 @@ class Pipeline:
             self._failed(out, answer.failed, now, wall)
         elif lack is not None and not (trip.last or self.rules.once):
             self.intake.settler.incomplete(trip.source, trip.stamp, now)
-            self.intake.keep_waiting(trip.source, lack)
+            self.intake.keep_waiting(trip.source, f"the rest of it: {lack}")
         elif answer.seen is not None:
             self._seen(out, answer.seen, answer.companions, now, wall)
         elif lack is not None:
@@ -186,10 +218,11 @@ class Pipeline:
             self.ledger.touch(before.id, note)
             self.intake.release(trip.source)
             whole = []
-        elif owner is not None and self._is_taken(owner, trip.source):
-            self._duplicate(out, note, owner, whole, wall)
-        else:
+        elif owner is None or owner.outcome is None or (before and owner.id == before.id):
+            # An unfinished claim yields to whoever comes next.
             self._decide(out, note, seen, whole, wall)
+        else:
+            self._duplicate(out, note, owner, whole, wall)
         self._look_after(out, whole, now)
 
     def _unchanged(self, before: Version, seen: Seen) -> bool:
@@ -197,14 +230,9 @@ class Pipeline:
         same = before.sha256 == seen.sha256 and before.outcome in DECIDED
         return same and not self._decide_anew(before)
 
-    def _is_taken(self, owner: Version, source: Source) -> bool:
-        """The same bytes were decided before, here or elsewhere."""
-        if owner.outcome is None:
-            return False  # an unfinished claim yields to whoever comes next
-        return owner.source != source or not self._decide_anew(owner)
-
     def _decide_anew(self, version: Version) -> bool:
-        return self.rules.again and version.current and version.bundle != self.rules.bundle_id
+        written = thresholds_text(version.thresholds)
+        return self.rules.again and version.current and self.rules.differ(version.bundle, written)
 
     def _duplicate(
         self, out: Outstanding, note: Note, owner: Version, whole: list[Companion], wall: float
@@ -246,11 +274,16 @@ class Pipeline:
         assert note.sha256 is not None
         trip = out.trip
         photo = Opened(trip.source, trip.stamp, out.photo, trip.seen_at, note.sha256)
-        shot = [(photo, note), *(self._companions.opened(each, wall) for each in whole)]
+        shot = [(photo, note), *self._companions.readable(whole, wall)]
         placed = self._filing(wall).file_shot(shot, targets, self._batches.at(wall), wall)
+        self._went_well(trip.source)
+        return placed
+
+    def _went_well(self, source: Source) -> None:
+        self._successes += 1
+        self._setbacks.pop(source, None)
         if self.gate is not None:
             self.gate.went_well()
-        return placed
 
     def _filing(self, wall: float) -> Filing:
         assert self.gate is not None

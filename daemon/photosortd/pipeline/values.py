@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from photosortd.filing import Style
+from photosortd.ledger import thresholds_text
 from photosortd.records import Outcome, Source, Stamp, printable
 
 MAX_ATTEMPTS = 3
@@ -27,9 +28,15 @@ class Rules:
     quiet: float  # seconds that a file must be unchanged
     group_wait: float  # seconds a companion alone waits for its photo
     give_up: float  # seconds after which an incomplete file is judged as it is
-    again: bool = False  # decide anew what another bundle decided
+    again: bool = False  # decide anew what another bundle or other thresholds decided
     once: bool = False  # a run that ends: nothing waits for tomorrow
     dry: bool = False  # nothing is filed
+
+    def differ(self, bundle: str | None, thresholds: str | None) -> bool:
+        """Whether a photo that was decided so (as the ledger keeps it) would be decided anew."""
+        if bundle is None:
+            return False  # no decision of a bundle: a companion
+        return bundle != self.bundle_id or thresholds != thresholds_text(self.thresholds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
-from photosortd import files
 from photosortd.place.folder import Folder, world_errors
 
 
@@ -63,6 +62,6 @@ def _content(folder: Folder, name: str, follow: bool) -> tuple[int, str]:
     if descriptor is None:
         return 0, ""
     try:
-        return os.fstat(descriptor).st_size, files.sha256_of(descriptor)
+        return os.fstat(descriptor).st_size, folder.sha256_of(descriptor)
     finally:
         os.close(descriptor)

@@ -7,12 +7,12 @@ through a link; none is kept open from one placement to the next.
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from photosortd import files
-from photosortd.errors import WorldError
+from photosortd.errors import PhotoError, WorldError
 from photosortd.records import printable
 
 _OURS = frozenset({errno.EBADF, errno.EFAULT, errno.ENOTTY})
@@ -35,6 +35,17 @@ _WHAT_TO_DO = {
     errno.ENOENT: "somebody removed it meanwhile: photosortd tries again",
 }
 
+_PHOTOS = {
+    errno.EFBIG: "it is larger than the library's file system takes",
+    errno.EMLINK: "it has as many hard links as its file system allows; place.mode copy needs none",
+    errno.ENAMETOOLONG: "its name or path is longer than the library's file system takes",
+}
+"""Errors that lie in the one file: no waiting and no other disk space mends them."""
+
+
+def nothing() -> None:
+    """What `Folder.between` calls unless it is told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -44,6 +55,7 @@ class Folder:
     path: str  # below the library; '' for the library itself
     shown: str  # absolute, for messages only
     device: int  # st_dev
+    between: Callable[[], None] = nothing  # called about every 8 MB while bytes are moved
 
     def shown_name(self, name: str) -> str:
         return printable(os.path.join(self.shown, name))
@@ -69,12 +81,17 @@ class Folder:
             return None
         return descriptor
 
+    def sha256_of(self, descriptor: int) -> str:
+        return files.sha256_of(descriptor, self.between)
+
     def sync(self) -> None:
         files.sync_directory(self.fd)
 
 
 @contextmanager
-def open_folder(root: int, shown: str, path: str, create: bool = False) -> Iterator[Folder]:
+def open_folder(
+    root: int, shown: str, path: str, create: bool = False, between: Callable[[], None] = nothing
+) -> Iterator[Folder]:
     """The directory `path` below the descriptor `root`; with `create` it is made where missing.
 
     Raises FileNotFoundError if it is missing and not to be made, WorldError if it cannot be
@@ -84,7 +101,7 @@ def open_folder(root: int, shown: str, path: str, create: bool = False) -> Itera
     with world_errors("cannot open", where, pass_on=FileNotFoundError):
         descriptor = _made(root, path) if create else files.open_directory_beneath(root, path)
     try:
-        yield Folder(descriptor, path, where, os.fstat(descriptor).st_dev)
+        yield Folder(descriptor, path, where, os.fstat(descriptor).st_dev, between)
     finally:
         os.close(descriptor)
 
@@ -132,6 +149,18 @@ def world_errors(
         if error.errno in _OURS or isinstance(error, pass_on):
             raise
         raise WorldError(f"{doing} {printable(path)}: {_reason(error)}") from error
+
+
+@contextmanager
+def photo_errors(name: str) -> Iterator[None]:
+    """Turn an OSError inside that lies in the file `name` alone into a PhotoError."""
+    try:
+        yield
+    except OSError as error:
+        reason = _PHOTOS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise PhotoError(f"{printable(name)}: {reason}") from error
 
 
 def _reason(error: OSError) -> str:

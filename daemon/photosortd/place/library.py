@@ -15,7 +15,7 @@ from photosortd.errors import WorldError
 from photosortd.place import marker, parts, publish, remove, root
 from photosortd.place.choose import Names, Wanted, choose
 from photosortd.place.content import Found, look_at
-from photosortd.place.folder import Folder, open_folder, world_errors
+from photosortd.place.folder import Folder, nothing, open_folder, world_errors
 from photosortd.place.make import describe, make_part
 from photosortd.place.parts import OpenSource, Part
 from photosortd.place.probe import Abilities, probe
@@ -27,7 +27,12 @@ def _token() -> str:
 
 
 class Library:
-    """An open library. Not for several threads at once."""
+    """An open library. Not for several threads at once.
+
+    `between`, nothing unless it is set, is called about every 8 MB while bytes are hashed, copied
+    or read back, by whatever method. It may raise what it likes, but no OSError, which would be
+    taken for the disk's: a part that is being made is removed then, and the exception passes on.
+    """
 
     def __init__(
         self, path: str, uuid: str, directory: int, lock: int, token: Callable[[], str] = _token
@@ -37,6 +42,7 @@ class Library:
         self._root = directory
         self._lock = lock
         self._token = token
+        self.between: Callable[[], None] = nothing
         self._abilities: dict[int, Abilities] = {}  # by st_dev, which holds while we are open
 
     @classmethod
@@ -120,7 +126,8 @@ class Library:
         """Put the whole content of `source` into a hidden file in `directory`, durably.
 
         `name` is what it shall be called later. Missing directories are made. Raises
-        SourceChanged, WorldError; no part is left then (but by a crash).
+        SourceChanged, PhotoError (this file is too large for that file system, or has too many
+        links), WorldError, and what `between` raises; no part is left then (but by a crash).
         """
         hidden = parts.part_name(self._token())
         with self._folder(directory, create=True) as folder:
@@ -140,8 +147,10 @@ class Library:
         """Names for a shot's files, all with one suffix: '' if it is free, else '-1', '-2', …
 
         `photo`: what the shot's photo is called in the source (default: the first wanted name);
-        the suffix follows its stem. `suffix`: the one that the photo got, for companions that
-        come late: tried first, then the numbers after it. Raises WorldError.
+        the suffix follows its stem. A photo that is there already keeps its name, and companions
+        whose names are taken get names of their own beside it. `suffix`: the one that the photo
+        got, for companions that come late: tried first, then the numbers after it. Raises
+        WorldError.
         """
         with self._folder(directory, create=True) as folder:
             rules = self._able(folder).rules
@@ -252,7 +261,7 @@ class Library:
     # ---- below
 
     def _folder(self, directory: str, create: bool = False) -> AbstractContextManager[Folder]:
-        return open_folder(self._root, self.path, directory, create)
+        return open_folder(self._root, self.path, directory, create, self.between)
 
     def _able(self, folder: Folder) -> Abilities:
         known = self._abilities.get(folder.device)

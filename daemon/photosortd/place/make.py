@@ -14,9 +14,12 @@ from contextlib import contextmanager, suppress
 from photosortd import files
 from photosortd.errors import WorldError
 from photosortd.place import kernel
-from photosortd.place.folder import Folder, world_errors
+from photosortd.place.folder import Folder, photo_errors, world_errors
 from photosortd.place.parts import CANNOT, OpenSource, SourceChanged
 from photosortd.records import Method, PlaceMode, printable
+
+_SYNC_EVERY = 64 << 20
+"""Bytes between two syncs of a part, so that no single one keeps the caller waiting for long."""
 
 
 def make_part(
@@ -24,11 +27,15 @@ def make_part(
 ) -> tuple[Method, str]:
     """Make the part `hidden` from `source`; returns how, and the content's sha256.
 
-    `clone`: whether a reflink is worth trying in mode auto. Raises SourceChanged, or WorldError
-    if the disk fails or `mode` is not possible there; the part is then removed again.
+    `clone`: whether a reflink is worth trying in mode auto. Raises SourceChanged; PhotoError if
+    that file system takes no such file; WorldError if the disk fails or `mode` is not possible
+    there; whatever `folder.between` raises. The part is then removed again.
     """
     try:
-        with world_errors("cannot write into", folder.shown, pass_on=FileExistsError):
+        with (
+            world_errors("cannot write into", folder.shown, pass_on=FileExistsError),
+            photo_errors(source.name),
+        ):
             if mode is PlaceMode.HARDLINK:
                 made = _hardlink(folder, source, hidden)
             elif mode is PlaceMode.SYMLINK:
@@ -56,7 +63,7 @@ def _content(
         if _reflinked(part, source, mode, clone):
             method, sha256 = Method.REFLINK, source.sha256
         else:
-            method, sha256 = Method.COPY, _copied(part, source)
+            method, sha256 = Method.COPY, _copied(part, source, folder)
         _dress(part, source, mode_add)
         os.fsync(part)
         return method, _proven(part, source, folder, method, sha256)
@@ -78,8 +85,9 @@ def _reflinked(part: int, source: OpenSource, mode: PlaceMode, clone: bool) -> b
     return True
 
 
-def _copied(part: int, source: OpenSource) -> str | None:
+def _copied(part: int, source: OpenSource, folder: Folder) -> str | None:
     """Copy all bytes; the hash of what was read, where the caller has none."""
+    _check_fits(part, source.stamp.size)
     digest = None if source.sha256 else hashlib.sha256()
     offset = 0
     while chunk := _read(source, offset):
@@ -89,7 +97,26 @@ def _copied(part: int, source: OpenSource) -> str | None:
         offset += len(chunk)
         if offset > source.stamp.size:
             raise SourceChanged("it grew while it was copied")
+        _pause(part, folder, offset, len(chunk))
     return digest.hexdigest() if digest else source.sha256
+
+
+def _check_fits(part: int, size: int) -> None:
+    """Raise EFBIG before 4 GB are written to a FAT in vain: no offset beyond its limit is taken."""
+    try:
+        os.lseek(part, size, os.SEEK_SET)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOVERFLOW):
+            raise
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
+    os.lseek(part, 0, os.SEEK_SET)
+
+
+def _pause(part: int, folder: Folder, offset: int, last: int) -> None:
+    if files.strode(offset, last, _SYNC_EVERY):
+        os.fsync(part)
+    if files.strode(offset, last, files.STRIDE):
+        folder.between()
 
 
 def _read(source: OpenSource, offset: int) -> bytes:
@@ -136,14 +163,14 @@ def _proven(
     if method is Method.REFLINK:
         if os.fstat(part).st_size != source.stamp.size:
             raise SourceChanged("its size changed while it was placed")
-        return sha256 or files.sha256_of(part)
+        return sha256 or folder.sha256_of(part)
     with _where_possible():  # so that the disk is read, not memory
         os.posix_fadvise(part, 0, 0, os.POSIX_FADV_DONTNEED)
-    found = files.sha256_of(part)
+    found = folder.sha256_of(part)
     if found == sha256:
         return found
     _check_unchanged(source, method)
-    if _hash(source) != sha256:
+    if _hash(source, folder) != sha256:
         raise SourceChanged("its content changed after it was classified")
     raise WorldError(
         f"{printable(folder.shown)}: a copy reads back with other bytes than were written; "
@@ -158,16 +185,18 @@ def _hardlink(folder: Folder, source: OpenSource, hidden: str) -> tuple[Method, 
     except FileNotFoundError as error:
         raise SourceChanged("it is gone") from error
     except OSError as error:
-        if error.errno not in CANNOT | {errno.EMLINK}:
+        if error.errno not in CANNOT:
             raise
         raise _impossible(PlaceMode.HARDLINK, source, error) from error
-    return Method.HARDLINK, source.sha256 or _hash(source)
+    return Method.HARDLINK, source.sha256 or _hash(source, folder)
 
 
 def _symlink(folder: Folder, source: OpenSource, hidden: str) -> tuple[Method, str]:
     try:
         there = os.stat(source.full)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise  # reached component by component: no link can lead there
         raise SourceChanged("it is gone") from error
     if not os.path.samestat(there, os.fstat(source.fd)):
         raise SourceChanged("its name leads to another file now")
@@ -177,7 +206,7 @@ def _symlink(folder: Folder, source: OpenSource, hidden: str) -> tuple[Method, s
         if error.errno not in CANNOT:
             raise
         raise _impossible(PlaceMode.SYMLINK, source, error) from error
-    return Method.SYMLINK, source.sha256 or _hash(source)
+    return Method.SYMLINK, source.sha256 or _hash(source, folder)
 
 
 def _impossible(mode: PlaceMode, source: OpenSource, error: OSError) -> WorldError:
@@ -187,9 +216,9 @@ def _impossible(mode: PlaceMode, source: OpenSource, error: OSError) -> WorldErr
     )
 
 
-def _hash(source: OpenSource) -> str:
+def _hash(source: OpenSource, folder: Folder) -> str:
     try:
-        return files.sha256_of(source.fd)
+        return folder.sha256_of(source.fd)
     except OSError as error:
         raise _unreadable(error) from error
 

@@ -6,7 +6,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 _REFUSED = frozenset('"*:<>?\\|')
@@ -34,21 +34,26 @@ _KINDS = tuple(
 
 
 def names_for(
-    names: Sequence[str], photo: str, suffix: str, rules: Rules = Rules()
+    names: Sequence[str],
+    photo: str,
+    suffix: str,
+    rules: Rules = Rules(),
+    refused: Callable[[int, str], bool] = lambda index, name: False,
 ) -> tuple[str, ...]:
     """The name of each file of the shot whose photo is (or was) called `photo`, with `suffix`.
 
     The result is free of doubles: two names that fall together there (by case, by a replaced
-    character, by being shortened) are told apart by a number of their own.
+    character, by being shortened) are told apart by a number of their own. So is a name that
+    `refused` will not have for the file of that index.
     """
     stem = os.path.splitext(photo)[0]
     keep = min((_room(name, stem, suffix, rules) for name in names), default=0)
     given: list[str] = []
     taken: set[str] = set()
-    for name in names:
+    for index, name in enumerate(names):
         for extra in _extras():
             new = _one(name, stem, suffix + extra, keep, rules)
-            if _folded(new, rules) not in taken:
+            if _folded(new, rules) not in taken and not refused(index, new):
                 break
         taken.add(_folded(new, rules))
         given.append(new)
@@ -72,8 +77,9 @@ def suffixes(first: str | None = None) -> Iterator[str]:
 
 def suffix_of(original: str, placed: str) -> str | None:
     """The suffix that made `placed` of a photo called `original`; None if none did."""
-    tail = _NUMBER.search(os.path.splitext(placed)[0])
-    for suffix in ("", tail.group() if tail else ""):
+    stem = os.path.splitext(placed)[0]
+    tails = [_NUMBER.search(each) for each in (stem, stem.removesuffix("_"))]  # as `_ended` puts it
+    for suffix in ("", *(tail.group() for tail in tails if tail)):
         for rules in _KINDS:
             if names_for([original], original, suffix, rules) == (placed,):
                 return suffix

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from photosortd.errors import PhotoError
 from photosortd.place import kernel
-from photosortd.place.folder import Folder, world_errors
+from photosortd.place.folder import Folder, photo_errors, world_errors
 from photosortd.place.probe import Abilities
 from photosortd.records import printable
 
@@ -23,9 +23,12 @@ def publish(folder: Folder, hidden: str, name: str, can: Abilities) -> None:
     """Rename the part `hidden` to `name`, durably.
 
     Raises FileExistsError if the name is taken, PhotoError if the file system refuses such a
-    name, WorldError otherwise; the part is then still there.
+    name or another link to that file, WorldError otherwise; the part is then still there.
     """
-    with world_errors("cannot place", folder.shown_name(name), pass_on=FileExistsError):
+    with (
+        world_errors("cannot place", folder.shown_name(name), pass_on=FileExistsError),
+        photo_errors(name),
+    ):
         try:
             _name(folder, hidden, name, can)
         except OSError as error:

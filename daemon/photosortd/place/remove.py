@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Collection
 
-from photosortd import files
 from photosortd.place.content import look_at
 from photosortd.place.folder import Folder
 from photosortd.place.parts import is_part
@@ -28,7 +27,7 @@ def remove(folder: Folder, name: str, sha256: str, method: Method) -> str | None
         return GONE if folder.stat(name) is None else "it is no regular file any more"
     try:
         before = os.fstat(descriptor)
-        if files.sha256_of(descriptor) != sha256:
+        if folder.sha256_of(descriptor) != sha256:
             return CHANGED
         # The last look: somebody may have put another file there, or written into this one.
         if not _same(before, os.fstat(descriptor)) or not _same(before, folder.stat(name)):

@@ -10,8 +10,11 @@ from types import FrameType
 class Flags:
     """What the signals asked for, and a pipe that wakes the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, hangup_stops: bool = False) -> None:
+        """`hangup_stops`: a run in somebody's terminal ends with it, instead of a reload."""
         self.stop = self.reload = self.request = False
+        self.reread = False  # the reload is about the configuration, too
+        self._hangup_stops = hangup_stops
         self.wake, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def ring(self) -> None:
@@ -29,19 +32,27 @@ class Flags:
         os.close(self._bell)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self.reload = True
+        if number == signal.SIGHUP and not self._hangup_stops:
+            self.reload = self.reread = True
         elif number == signal.SIGUSR1:
             self.request = True
         else:
             self.stop = True
         self.ring()
 
+    def _is_to_survive_hangup(self) -> bool:
+        """nohup says so; a daemon's SIGHUP is a reload all the same."""
+        return self._hangup_stops and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
     @contextmanager
     def handling(self) -> Iterator[None]:
         """Listen to TERM, INT, HUP and USR1; the old handlers come back afterwards."""
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-        before = {number: signal.signal(number, self._handle) for number in numbers}
+        before = {
+            number: signal.signal(number, self._handle)
+            for number in numbers
+            if not (number == signal.SIGHUP and self._is_to_survive_hangup())
+        }
         try:
             yield
         finally:

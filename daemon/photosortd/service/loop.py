@@ -5,8 +5,10 @@ The loop does the work and feeds systemd's watchdog, so a loop that hangs stops 
 
 import logging
 import os
+import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from photosortd.errors import PhotosortdError, WorldError
@@ -33,6 +35,10 @@ LAST_WORDS = 3.0
 """Seconds that photos in hand get to finish when the daemon stops."""
 
 
+class Stopped(Exception):
+    """A signal said stop while many bytes were being moved. Nothing half-done is visible."""
+
+
 class Service:
     """Runs a pipeline until it is told to stop.
 
@@ -56,6 +62,7 @@ class Service:
         self._reload = reload
         self._requests = requests
         self._teller = Teller(notifier, status, describe)
+        pipeline.keep_alive(self._between)
         self._once = False
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
@@ -72,9 +79,16 @@ class Service:
         """
         self._once = once
         self._startup()
-        while not (self._flags.stop or (once and self._is_finished())):
-            self.tick()
+        with suppress(Stopped):
+            while not (self._flags.stop or (once and self._is_finished())):
+                self.tick()
         self._shutdown()
+
+    def _between(self) -> None:
+        """From within a long copy: we are alive, and nobody waits for its end to stop us."""
+        self._notifier.watchdog()
+        if self._flags.stop:
+            raise Stopped
 
     def _is_finished(self) -> bool:
         """Everything found is decided, or the world is in the way, or nobody stops writing."""
@@ -102,14 +116,23 @@ class Service:
         now, wall = time.monotonic(), time.time()
         if self._flags.reload:
             self._do_reload()
-        try:
+        with self._waiting_for_the_world():
             self._work(self._pipeline, now, wall)
+        with self._waiting_for_the_world():
             self._teller.tell(self._pipeline, time.monotonic())
-            self._notifier.watchdog()
+        self._notifier.watchdog()
+        with self._waiting_for_the_world():
             self._wait()
+
+    @contextmanager
+    def _waiting_for_the_world(self) -> Iterator[None]:
+        """Where the world fails nothing is filed for a while, but the loop goes on — slowly."""
+        try:
+            yield
         except WorldError as error:
             self._pipeline.shut(error, time.monotonic())
             self._missed = True
+            select.select([self._flags.wake], [], [], 1.0)
 
     def _work(self, pipeline: Pipeline, now: float, wall: float) -> None:
         pipeline.watcher.tick(now, wall)
@@ -186,6 +209,7 @@ class Service:
         self._notifier.reloading()
         try:
             self._pipeline = self._reload(self._pipeline)
+            self._pipeline.keep_alive(self._between)
             log.info("configuration loaded again")
         except PhotosortdError as error:
             log.error("keeping the old configuration: %s", error)
@@ -196,9 +220,11 @@ class Service:
         self._notifier.stopping()
         pipeline = self._pipeline
         deadline = time.monotonic() + LAST_WORDS
-        while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
-            for answer in pipeline.workers.collect(left):
-                pipeline.answered(answer, time.monotonic(), time.time())
+        # Workers that cannot be had now: then there is nothing to wait for.
+        with suppress(Stopped, WorldError):
+            while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
+                for answer in pipeline.workers.collect(left):
+                    pipeline.answered(answer, time.monotonic(), time.time())
         self._teller.tell(pipeline, time.monotonic(), stopped=True)
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from photosortd.errors import WorldError
@@ -14,6 +15,9 @@ from photosortd.status import StatusFile
 from photosortd.watch import RootState
 
 log = logging.getLogger(__name__)
+
+SHOWN = 20
+"""Waiting files that status names; it counts all of them."""
 
 EVERY = 1.0
 """Seconds between two looks at everything that status tells."""
@@ -79,13 +83,20 @@ class Teller:
         return self._status.next_due() if self._status else None
 
     def _news(self, pipeline: Pipeline) -> object:
-        return _mood(pipeline), self._recent[-1] if self._recent else None
+        intake = pipeline.intake
+        return (
+            _mood(pipeline),
+            pipeline.trouble,
+            self._recent[-1] if self._recent else None,
+            len(intake.waiting),
+            intake.next_due() is None,  # whether anything settles
+            [state.watched for state in pipeline.watcher.states()],
+        )
 
     def _state(self, pipeline: Pipeline, now: float, stopped: bool) -> dict[str, Any]:
         latest = self._recent[-1] if self._recent else None
         if not self._counts or latest is not self._counted:
             self._counts, self._counted = pipeline.ledger.counts(), latest
-        waiting = list(pipeline.intake.waiting.items())
         return {
             **self._describe(),
             "pid": os.getpid(),
@@ -98,8 +109,9 @@ class Teller:
                 "in_hand": pipeline.outstanding,
                 "settling": len(pipeline.intake.settler.waiting()),
             },
-            "incomplete": [
-                {"path": printable(source.full), "lacks": lack} for source, lack in waiting[:20]
+            "waiting": [
+                {"path": printable(source.full), "for": what}
+                for source, what in islice(pipeline.intake.waits(), SHOWN)
             ],
             "counts": self._counts,
             "per_minute": self._tempo.per_minute(now),

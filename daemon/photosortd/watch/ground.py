@@ -15,6 +15,12 @@ from photosortd.errors import WorldError
 from photosortd.records import printable
 from photosortd.watch.sight import Sight, sight
 
+_AWAY = frozenset(
+    {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ESHUTDOWN, errno.ETIMEDOUT}
+    | {errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH}
+)
+"""Errors that tell of the whole file system, whichever file they came with."""
+
 
 class Change(Enum):
     """What a check found."""
@@ -51,7 +57,7 @@ class Ground:
             return self._arrive(here)
         return self._lose(
             f"{here} is there instead of {self.sight}; waiting for that to come back "
-            "(restart or reload photosortd if the change is meant)"
+            "(restart photosortd if the change is meant)"
         )
 
     def _look(self, closely: bool) -> Sight:
@@ -73,25 +79,52 @@ class Ground:
 
     @contextmanager
     def descriptor(self) -> Iterator[int]:
-        """The root, open for the moment. Raises WorldError if it is not there, or another."""
+        """The root, open for the moment. Raises WorldError if it is not there, or another.
+
+        An OSError inside that is the root's rather than the file's becomes a WorldError too.
+        """
         if self.lost:
             raise WorldError(f"{printable(self.path)}: {self.lost}")
         try:
             opened = files.open_directory(self.path)
         except OSError as error:
-            self.doubtful = True
-            raise WorldError(f"{printable(self.path)}: {_absent(error)}") from error
+            raise self._failing(error) from error
         try:
-            if self.sight is None or not _is(os.fstat(opened), self.sight):
-                self.doubtful = True
-                raise WorldError(f"{printable(self.path)}: another directory is there now")
+            self._recognise(opened)
             yield opened
+        except OSError as error:
+            if error.errno not in _AWAY and _can_be_listed(opened):
+                raise
+            raise self._failing(error) from error
         finally:
             os.close(opened)
+
+    def _recognise(self, opened: int) -> None:
+        try:
+            facts = os.fstat(opened)
+        except OSError as error:
+            raise self._failing(error) from error
+        if self.sight is None or not _is(facts, self.sight):
+            self.doubtful = True
+            raise WorldError(f"{printable(self.path)}: another directory is there now")
+
+    def _failing(self, error: OSError) -> WorldError:
+        self.doubtful = True
+        return WorldError(f"{printable(self.path)}: {_absent(error)}")
 
 
 def _is(facts: os.stat_result, known: Sight) -> bool:
     return (facts.st_dev, facts.st_ino) == (known.device, known.inode)
+
+
+def _can_be_listed(descriptor: int) -> bool:
+    """Whether it still answers: a dead disk gives EIO for its root as for any file."""
+    try:
+        with os.scandir(descriptor) as entries:
+            next(entries, None)
+    except OSError:
+        return False
+    return True
 
 
 def _absent(error: OSError) -> str:

@@ -25,6 +25,7 @@ class Root:
 
     def __init__(self, spec: RootSpec, inbox: Inbox) -> None:
         """Raises ConfigError for a pattern that cannot be used."""
+        self.spec = spec
         self.path = spec.path
         self.ground = Ground(spec.path)
         self.ears = Ears(spec, inbox)

@@ -1,21 +1,23 @@
 """Read a tree one directory at a time, under a root's descriptor, following no link.
 
-A walk holds the names of the directories still to visit, never the tree. What cannot be read is
-noted and does not end the walk.
+A walk holds the names of the directories still to visit and those in the present one, never the
+tree. What cannot be read is noted and does not end the walk.
 """
 
 import errno
 import os
-from collections.abc import Collection
-from contextlib import suppress
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from photosortd import files
 from photosortd.records import Stamp, printable
 from photosortd.watch.ignore import IGNORE_FILE, NO_MEDIA, Rules, read_ignore_file
-from photosortd.watch.kin import kin
+from photosortd.watch.kin import kin, slices
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
+SLICE = 5000  # files of one directory that are looked at in one step
 _NOTED = 20  # problems kept in words
 _RECENT = 10.0  # seconds before a walk that count as "just now"
 
@@ -26,9 +28,9 @@ class Ignored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one directory holds that is not ignored."""
+    """The names in one directory that are not ignored."""
 
-    files: dict[str, Stamp]
+    files: list[str]  # regular ones, as far as the directory tells
     directories: list[str]
     rules: Rules  # in force inside it
     problems: list[str]
@@ -42,18 +44,20 @@ def read_directory(
     With `only`, no more than the files that may belong to one shot with these names.
     Raises Ignored for one with `.nomedia`, OSError if it cannot be read.
     """
+    wanted = {kin(name) for name in only or ()}
+    # A key is the beginning of its names: most are told apart without computing theirs.
+    beginnings = ("",) if only is None else (NO_MEDIA, IGNORE_FILE, *wanted)
     with os.scandir(descriptor) as listed:
-        entries = list(listed)
+        entries = [entry for entry in listed if entry.name.startswith(beginnings)]
     names = {entry.name for entry in entries}
     if NO_MEDIA in names:
         raise Ignored(f"{NO_MEDIA} is there")
     problems: list[str] = []
     if IGNORE_FILE in names:
         rules = _with_ignore_file(descriptor, directory, rules, problems)
-    contents = Contents({}, [], rules, problems)
-    wanted = None if only is None else {kin(name) for name in only}
+    contents = Contents([], [], rules, problems)
     for entry in entries:
-        if wanted is None or kin(entry.name) in wanted:
+        if only is None or kin(entry.name) in wanted:
             _add(entry, directory, contents)
     contents.directories.sort()
     return contents
@@ -69,10 +73,27 @@ def _add(entry: os.DirEntry[str], directory: str, contents: Contents) -> None:
         elif not entry.is_file(follow_symlinks=False):
             return
         elif not contents.rules.ignored(path, directory=False):
-            contents.files[entry.name] = Stamp.of(entry.stat(follow_symlinks=False))
+            contents.files.append(entry.name)
     except OSError as error:
         if error.errno not in GONE:
             contents.problems.append(_problem(path, error))
+
+
+def stamps(
+    descriptor: int, directory: str, names: Iterable[str], problems: list[str]
+) -> dict[str, Stamp]:
+    """How these files of an open directory look now, without those that are none any more."""
+    found = {}
+    for name in names:
+        try:
+            facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in GONE:
+                problems.append(_problem(os.path.join(directory, name), error))
+            continue
+        if stat.S_ISREG(facts.st_mode):
+            found[name] = Stamp.of(facts)
+    return found
 
 
 def _with_ignore_file(descriptor: int, directory: str, rules: Rules, problems: list[str]) -> Rules:
@@ -125,7 +146,8 @@ def list_directory(
     except (Ignored, OSError):
         return None
     try:
-        return read_directory(descriptor, directory, above, only).files
+        contents = read_directory(descriptor, directory, above, only)
+        return stamps(descriptor, directory, contents.files, contents.problems)
     except (Ignored, OSError):
         return None
     finally:
@@ -162,6 +184,8 @@ class Walk:
         self._rules = rules
         self._top = top
         self._pending: list[tuple[str, Rules | None]] = [(top, None)]
+        self._directory = ""  # the one that is being read
+        self._slices: list[list[str]] = []  # names in it still to be looked at, the next one last
         self._watched = watched
         self._device: int | None = None
         self._since_ns = int((wall - _RECENT) * 1e9)
@@ -174,42 +198,54 @@ class Walk:
 
     @property
     def done(self) -> bool:
-        return not self._pending
+        return not (self._pending or self._slices)
 
     def step(self, root: int) -> tuple[str, dict[str, Stamp]] | None:
         """Read the next directory below the descriptor `root`: (path, files).
 
-        None if that one is ignored, gone or cannot be read, or nothing is left.
+        One with more than 5,000 files comes in slices, one with each step, what may be one shot
+        in one of them. None if it is ignored, gone or cannot be read, or nothing is left.
         """
-        if not self._pending:
-            return None
-        directory, rules = self._pending.pop()
         try:
-            contents = self._read(root, directory, rules)
+            if not self._slices and not self._enter(root):
+                return None
+            return self._directory, self._look(root, self._slices.pop())
         except Ignored as reason:
-            if not directory:
+            if not self._directory:
                 self._note(f"all of it is ignored: {reason}")
-            return None
         except OSError as error:
+            self._slices.clear()
             if error.errno not in GONE:
-                self._note(_problem(directory, error))
-            return None
-        self._count(contents)
+                self._note(_problem(self._directory, error))
+        return None
+
+    def _enter(self, root: int) -> bool:
+        """Take the names in the next directory; False if there is none."""
+        if not self._pending:
+            return False
+        self._directory, rules = self._pending.pop()
+        if rules is None:
+            rules = rules_above(root, self._directory, self._rules)
+        with _opened(root, self._directory) as descriptor:
+            self._check_watched(os.fstat(descriptor), os.fstat(root).st_dev)
+            contents = read_directory(descriptor, self._directory, rules)
+        self.directories += 1
+        self._note(*contents.problems)
         self._pending += [
-            (os.path.join(directory, name), contents.rules)
+            (os.path.join(self._directory, name), contents.rules)
             for name in reversed(contents.directories)
         ]
-        return directory, contents.files
+        self._slices = list(slices(contents.files, SLICE))[::-1]
+        return True
 
-    def _read(self, root: int, directory: str, rules: Rules | None) -> Contents:
-        if rules is None:
-            rules = rules_above(root, directory, self._rules)
-        descriptor = files.open_directory_beneath(root, directory)
-        try:
-            self._check_watched(os.fstat(descriptor), os.fstat(root).st_dev)
-            return read_directory(descriptor, directory, rules)
-        finally:
-            os.close(descriptor)
+    def _look(self, root: int, names: list[str]) -> dict[str, Stamp]:
+        problems: list[str] = []
+        with _opened(root, self._directory) as descriptor:
+            found = stamps(descriptor, self._directory, names, problems)
+        self._note(*problems)
+        self.files += len(found)
+        self.recent += sum(stamp.ctime_ns >= self._since_ns for stamp in found.values())
+        return found
 
     def _check_watched(self, facts: os.stat_result, device: int) -> None:
         # Other file systems mounted below have inode numbers of their own.
@@ -218,17 +254,18 @@ class Walk:
         if facts.st_ino not in self._watched:
             self.unwatched.add(facts.st_ino)
 
-    def _count(self, contents: Contents) -> None:
-        self.directories += 1
-        self.files += len(contents.files)
-        self.recent += sum(s.ctime_ns >= self._since_ns for s in contents.files.values())
-        for problem in contents.problems:
-            self._note(problem)
+    def _note(self, *problems: str) -> None:
+        self.failures += len(problems)
+        self.problems += problems[: _NOTED - len(self.problems)]
 
-    def _note(self, problem: str) -> None:
-        self.failures += 1
-        if len(self.problems) < _NOTED:
-            self.problems.append(problem)
+
+@contextmanager
+def _opened(root: int, directory: str) -> Iterator[int]:
+    descriptor = files.open_directory_beneath(root, directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _problem(path: str, error: OSError) -> str:

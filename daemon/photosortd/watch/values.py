@@ -29,7 +29,10 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The regular files in one directory that are not ignored, by name."""
+    """The regular files in one directory that are not ignored, by name.
+
+    Of a directory with very many a scan hands out several, each with whole shots.
+    """
 
     root: str
     directory: str  # below the root; '' for the root itself

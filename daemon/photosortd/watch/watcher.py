@@ -38,6 +38,19 @@ class Watcher:
         self._mounts = MountTable()
         self.tick(now, 0.0)
 
+    def exchange(self, specs: Sequence[RootSpec]) -> None:
+        """Watch these roots from the next tick on; those that stay as they are are not touched.
+
+        Raises ConfigError for a pattern that cannot be used, and changes nothing.
+        """
+        before = self._roots
+        kept = {path: root for path, root in before.items() if root.spec in specs}
+        fresh = {spec.path: Root(spec, self._inbox) for spec in specs if spec.path not in kept}
+        self._roots = {spec.path: {**kept, **fresh}[spec.path] for spec in specs}
+        for path, root in before.items():
+            if path not in kept:
+                root.close()
+
     def stop(self) -> None:
         """Take all watches down. Calling it twice does no harm."""
         self._inbox.close()
@@ -61,7 +74,9 @@ class Watcher:
         """
         named: dict[Source, bool] = {}
         for event in self._inbox.drain():
-            root = self._roots[event.root]
+            root = self._roots.get(event.root)
+            if root is None:
+                continue  # it is not watched any more
             self._heard[event.root] = self._now
             if event.left:
                 root.ears.stale = True
@@ -72,7 +87,7 @@ class Watcher:
                     # The last event counts: what is written after it was renamed is not at rest.
                     named[Source(event.root, event.path)] = event.arrived
         for path in self._inbox.lost():
-            self._roots[path].request_scan()
+            self.request_scan(path)
         return [Hint(source, arrived) for source, arrived in named.items()]
 
     @property
@@ -96,9 +111,10 @@ class Watcher:
     ) -> Listing | None:
         """One directory now; with `names`, no more than what may be one shot with these.
 
-        None if it is ignored, gone or cannot be read, or if the root is paused.
+        None if it is ignored, gone or cannot be read, or if the root is paused or not watched.
         """
-        return self._roots[root].look(directory, names)
+        known = self._roots.get(root)
+        return known.look(directory, names) if known is not None else None
 
     def unnamed(self, root: str, count: int) -> None:
         """The listing handed out last held `count` files that no event had named.
@@ -107,7 +123,7 @@ class Watcher:
         """
         by_scan = self._handed is not None and not self._handed.hinted
         silent = self._now - self._heard.get(root, float("-inf")) > STALE
-        if count > 0 and by_scan and silent and not self._inbox:
+        if count > 0 and by_scan and silent and not self._inbox and root in self._roots:
             self._roots[root].ears.unnamed()
 
     def request_scan(self, root: str | None = None) -> None:
@@ -119,19 +135,20 @@ class Watcher:
     def open(self, source: Source) -> int:
         """A descriptor of the file for reading; the caller closes it.
 
-        Raises OSError if it is gone or behind a link, PhotoError if it is no regular file,
-        WorldError if the root is paused.
+        Raises OSError if it is gone, behind a link or cannot be read, PhotoError if it is no
+        regular file, WorldError if the root is paused, not watched or cannot be read itself.
         """
-        with self._roots[source.root].ground.descriptor() as root:
+        with self._root_of(source).ground.descriptor() as root:
             return files.open_file_beneath(root, source.path)
 
     def stat(self, source: Source) -> Stamp | None:
         """How the file looks now; None if it is gone or no regular file.
 
-        Raises WorldError if the root is paused or cannot be read: the file need not be gone.
+        Raises WorldError if the root is paused, not watched or cannot be read: the file need not
+        be gone.
         """
         try:
-            with self._roots[source.root].ground.descriptor() as root:
+            with self._root_of(source).ground.descriptor() as root:
                 facts = stat_beneath(root, source.path)
         except OSError as error:
             if error.errno in GONE:
@@ -143,9 +160,17 @@ class Watcher:
     def ignored_by(self, source: Source) -> str | None:
         """The rule by which this file is ignored, in words, or None.
 
-        Raises OSError if its directory cannot be opened, WorldError if the root is paused.
+        Raises OSError if its directory cannot be opened, WorldError if the root is paused or not
+        watched.
         """
-        return self._roots[source.root].ignored_by(source.path)
+        return self._root_of(source).ignored_by(source.path)
+
+    def _root_of(self, source: Source) -> Root:
+        """The root of a file; the ledger remembers some that are not configured any more."""
+        try:
+            return self._roots[source.root]
+        except KeyError:
+            raise WorldError(f"{printable(source.root)}: not watched any more") from None
 
     def states(self) -> tuple[RootState, ...]:
         """How each root is watched, in the order of the configuration."""

@@ -8,6 +8,8 @@ from photosortd.records import printable
 
 MAX_CATEGORY_BYTES = 100  # room for a suffix within the 255 bytes of a file name
 _RESERVED = frozenset({"none", "."})
+_REFUSED = '"*:<>?|\\'
+"""What FAT, exFAT, NTFS and Windows refuse in a name, besides control characters."""
 
 
 def check_category(name: str, unsorted: str | None = None) -> None:
@@ -38,8 +40,10 @@ def folded(name: str) -> str:
 def _problem(name: str) -> str | None:
     if not name:
         return "is empty"
-    if "/" in name or "\\" in name:
+    if "/" in name:
         return "contains a slash"
+    if refused := next((char for char in name if char in _REFUSED), None):
+        return f"contains '{refused}', which exFAT, NTFS and Windows refuse in a name"
     if name.startswith("."):
         return "starts with a dot, which hides a directory"
     if name != name.strip() or name.endswith("."):

@@ -28,6 +28,7 @@ from photosortd.vision.worker.protocol import (
     answer_packet,
     hello_of,
     pack,
+    ready_packet,
     unpack,
 )
 
@@ -51,7 +52,7 @@ def main() -> None:
         reason = f"{printable(hello.bundle)}: the model needs more memory than limits.memory allows"
         channel.send(pack({"say": "refused", "reason": reason}))
         return
-    channel.send(pack({"say": "ready"}))
+    channel.send(ready_packet(len(bundle.categories)))
     if not hello.golden:
         _Worker(channel, bundle, classifier, hello).run()
 

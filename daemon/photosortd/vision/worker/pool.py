@@ -36,6 +36,7 @@ class Workers:
         self._waiting: deque[Task] = deque()
         self._answers: list[Answer] = []
         self._dying: list[Process] = []
+        self._categories = 0  # of the bundle, as the first worker that was ready told
 
     @property
     def count(self) -> int:
@@ -151,6 +152,7 @@ class Workers:
         slot.since = time.monotonic()
         match message.get("say"):
             case "ready":
+                self._agree(protocol.categories_of(message))
                 slot.ready, slot.failures, slot.blame = True, 0, None
             case "refused":
                 slot.blame, slot.refused = BundleError(protocol.reason_of(message)), True
@@ -159,7 +161,7 @@ class Workers:
             case "begin":
                 self._task(slot, message).begun = slot.since
             case "answer":
-                answer = protocol.answer_of(message)
+                answer = protocol.answer_of(message, self._categories)
                 task = self._task(slot, message)
                 if len(answer.companions) != len(task.job.companions):
                     raise ProtocolError("an answer for other companions")
@@ -167,6 +169,11 @@ class Workers:
                 self._answers.append(answer)
             case _:
                 raise ProtocolError("an unknown word")
+
+    def _agree(self, categories: int) -> None:
+        if self._categories not in (0, categories):
+            raise ProtocolError(f"{categories} categories instead of {self._categories}")
+        self._categories = categories
 
     def _task(self, slot: Slot, message: dict[str, object]) -> Task:
         task = slot.tasks.get(protocol.job_of(message))

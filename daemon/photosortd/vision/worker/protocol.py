@@ -88,20 +88,32 @@ def answer_packet(answer: Answer) -> bytes:
     return pack({"say": "answer", **fields})
 
 
-def answer_of(message: Mapping[str, object]) -> Answer:
-    """Raises ProtocolError unless every field is of its type."""
+def ready_packet(categories: int) -> bytes:
+    return pack({"say": "ready", "categories": categories})
+
+
+def categories_of(message: Mapping[str, object]) -> int:
+    """How many categories the bundle has that a ready worker has loaded."""
+    count = message.get("categories")
+    if type(count) is not int or count < 1:  # a bool is an int as well
+        raise ProtocolError("ready, without the number of its categories")
+    return count
+
+
+def answer_of(message: Mapping[str, object], categories: int) -> Answer:
+    """Raises ProtocolError unless every field is of its type and each category has its score."""
     companions = message.get("companions")
     seconds = message.get("seconds")
-    if not isinstance(companions, list) or not isinstance(seconds, int | float):
+    if not isinstance(companions, list) or not isinstance(seconds, float):
         raise ProtocolError("an answer without its fields")
     return Answer(
         job=job_of(message),
-        seen=_seen(message.get("seen")),
+        seen=_seen(message.get("seen"), categories),
         incomplete=_text(message.get("incomplete")),
         unreadable=_text(message.get("unreadable")),
         failed=_text(message.get("failed")),
         companions=tuple(_text(companion) for companion in companions),
-        seconds=float(seconds),
+        seconds=seconds,
     )
 
 
@@ -122,7 +134,7 @@ def _text(value: object) -> str | None:
     return value
 
 
-def _seen(value: object) -> Seen | None:
+def _seen(value: object, categories: int) -> Seen | None:
     if value is None:
         return None
     if not isinstance(value, dict):
@@ -135,7 +147,16 @@ def _seen(value: object) -> Seen | None:
             width=int(value["width"]),
             height=int(value["height"]),
             taken=None if taken is None else datetime.fromisoformat(taken),
-            scores=tuple(float(score) for score in value["scores"]),
+            scores=_scores(value["scores"], categories),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError("a photo without its fields") from error
+
+
+def _scores(value: object, categories: int) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) != categories:
+        raise ProtocolError(f"not one score for each of {categories} categories")
+    scores = tuple(float(score) for score in value)
+    if not all(0.0 <= score <= 1.0 for score in scores):  # false for NaN, which JSON lets pass
+        raise ProtocolError("a score that is none from 0 to 1")
+    return scores
