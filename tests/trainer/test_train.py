@@ -1,0 +1,287 @@
+"""From drawn photos to a bundle that the daemon's own classifier sorts with."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from photosort_trainer import commands, recipe
+from photosortd.records import Limits
+from photosortd.vision.bundle import read_bundle
+from photosortd.vision.classify import Classifier
+from photosortd.vision.decide import decide
+from photosortd.vision.decode import decode
+from photosortd.vision.worker import selftest
+
+pytestmark = [
+    pytest.mark.trainer,
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow") is None,
+        reason="needs TensorFlow: pip install 'photosortd[trainer]'",
+    ),
+    # Keras' and TensorFlow's own use of what NumPy and Python are retiring.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+COLORS = {"brick": (200, 50, 40), "meadow": (50, 190, 60), "sea": (40, 60, 200)}
+SMALL = ("--backbone", "small_scratch", "--size", "32", "--few")
+
+
+def half_and_half(draw_photo, left: str, right: str, seed: int) -> bytes:
+    """A photo of two categories."""
+    import io
+
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(draw_photo(COLORS[left], (64, 48), seed)))
+    other = Image.open(io.BytesIO(draw_photo(COLORS[right], (64, 48), seed + 1)))
+    image.paste(other.crop((32, 0, 64, 48)), (32, 0))
+    stream = io.BytesIO()
+    image.save(stream, format="JPEG", quality=90)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 drawn photos of three colours, six of them of two, and six of none."""
+    from conftest import draw_photo
+
+    folder = tmp_path_factory.mktemp("photos") / "originals"
+    files: dict[str, bytes] = {}
+    for name, color in COLORS.items():
+        for number in range(14):
+            near = tuple(band + (number * 7) % 30 - 15 for band in color)
+            files[f"{name}/{number}.jpg"] = draw_photo(near, (64, 48), seed=number)
+    for number in range(6):
+        both = half_and_half(draw_photo, "brick", "sea", 50 + number)
+        files[f"brick/both-{number}.jpg"] = files[f"sea/both-{number}.jpg"] = both
+        grey = (100 + 10 * number,) * 3
+        files[f"none/{number}.jpg"] = draw_photo(grey, (64, 48), seed=number)
+    files["brick/notes.txt"] = b"no photo"
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def train(*arguments: object) -> str:
+    """Run `photosort-train train …`; its output."""
+    result = CliRunner().invoke(
+        commands.group, ["train", *map(str, arguments)], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def run(originals: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """One training from random weights, and what it printed."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return out, train(originals, "--out", out, *SMALL, "--epochs", 40)
+
+
+def test_the_bundle_sorts_with_the_daemons_eyes(run, draw_photo):
+    bundle = read_bundle(run[0] / "bundle")
+    classifier = Classifier(bundle)
+
+    def sort(data: bytes) -> set[str]:
+        scores = classifier.scores(decode(data, bundle.height, bundle.width).pixels)
+        named = dict(zip(bundle.names, scores, strict=True))
+        return set(decide(named, bundle.thresholds, 0.0).categories)
+
+    new = [(name, seed) for name in COLORS for seed in range(100, 110)]
+    right = sum(sort(draw_photo(COLORS[name], (64, 48), seed)) == {name} for name, seed in new)
+    assert right >= 0.8 * len(new)
+    both = [sort(half_and_half(draw_photo, "brick", "sea", seed)) for seed in range(200, 210)]
+    assert sum(found == {"brick", "sea"} for found in both) >= 5
+
+
+def test_the_bundle_is_whole_and_small(run):
+    folder = run[0] / "bundle"
+    bundle = read_bundle(folder)
+    assert bundle.names == tuple(sorted(COLORS))
+    assert (bundle.height, bundle.width) == (32, 32)
+    assert bundle.recipe["epochs"] == 40
+    assert 2 <= len(bundle.golden) <= 8
+    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) < 1_000_000
+    assert bundle.metrics["export"]["agreement"] >= 0.995
+    assert selftest(str(folder), Limits())
+
+
+def test_the_report_names_what_was_left_out_and_what_comes_next(run):
+    out, said = run
+    assert "notes.txt" in said
+    assert "not a photo: a text" in said.replace("\n", " ")
+    assert all(name in said for name in COLORS)
+    assert "photosortd model install" in said
+    card = (out / "bundle/MODEL_CARD.md").read_text()
+    assert "Macro-F1" in card
+    assert "meadow" in card
+
+
+def test_again_gives_the_same_and_learns_nothing_anew(run, originals, monkeypatch):
+    from photosort_trainer import fit
+
+    def never(*_: object) -> None:
+        raise AssertionError("was learned already")
+
+    monkeypatch.setattr(fit, "_run", never)
+    before = read_bundle(run[0] / "bundle")
+    train(originals, "--out", run[0], *SMALL, "--epochs", 40)
+    after = read_bundle(run[0] / "bundle")
+    assert after.categories == before.categories
+    assert after.golden == before.golden
+    assert after.metrics["test"] == before.metrics["test"]
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path, monkeypatch):
+    from photosort_trainer.commands import train as command
+
+    seen: list[int] = []
+
+    def stop(self, epoch, of):
+        seen.append(epoch.number)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    arguments = [originals, "--out", tmp_path, *SMALL, "--epochs", 6]
+    monkeypatch.setattr(command._Tell, "epoch", stop)
+    stopped = CliRunner().invoke(commands.group, ["train", *map(str, arguments)])
+    assert stopped.exit_code != 0
+    assert not (tmp_path / "bundle").exists()
+    train(*arguments)
+    # What was under way when it stopped is done again, what was kept is not.
+    assert seen == [1, 2, 3, 4, 4, 5, 6]
+    read_bundle(tmp_path / "bundle")
+
+
+def test_a_crash_at_the_end_leaves_the_old_bundle(run, originals, monkeypatch):
+    from photosort_trainer import training
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "bundle")
+
+    before = read_bundle(run[0] / "bundle").id
+    monkeypatch.setattr(training.card, "write", full)
+    failed = CliRunner().invoke(
+        commands.group, ["train", str(originals), "--out", str(run[0]), *SMALL, "--epochs", "40"]
+    )
+    assert isinstance(failed.exception, OSError)
+    assert read_bundle(run[0] / "bundle").id == before
+    assert {path.name for path in run[0].iterdir()} == {"bundle", "cache", "split.csv"}
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of the right shape: MobileNet at a quarter of its width, with random weights."""
+    from photosort_trainer import quiet
+
+    quiet.load_tensorflow(0)
+    import keras
+
+    folder = tmp_path_factory.mktemp("weights")
+    network = keras.applications.MobileNet(
+        input_shape=(64, 64, 3), alpha=0.25, include_top=False, weights=None
+    )
+    network.save_weights(str(folder / "mobilenet_0.25_notop.weights.h5"))
+    return folder
+
+
+def test_a_pretrained_network_end_to_end(originals, weights, tmp_path):
+    arguments = ("--backbone", "mobilenet_0.25", "--size", 64, "--few", "--epochs", 3)
+    said = train(originals, "--out", tmp_path, "--weights-dir", weights, *arguments, "--augment", 1)
+    bundle = read_bundle(tmp_path / "bundle")
+    assert bundle.backbone == "mobilenet_0.25"
+    assert bundle.recipe["augment"] == 1
+    assert "computing features" in said
+    scores = Classifier(bundle).scores(np.zeros((64, 64, 3), np.uint8))
+    assert len(scores) == 3
+
+
+def test_features_are_computed_once_and_a_stopped_run_goes_on(originals, weights, tmp_path):
+    from photosort_trainer import backbones, dataset, features
+
+    network = backbones.TABLE["mobilenet_0.25"]
+    built = backbones.build(network, 64, backbones.find_weights(network, str(weights), {}))
+    photos = [(photo, 2) for photo in dataset.read(originals, few=True).photos[:10]]
+    computed: list[str] = []
+
+    def counting(stop_after: int):
+        def progress(items):
+            for item in items:
+                if len(computed) == stop_after:
+                    raise KeyboardInterrupt
+                computed.append(item[0].sha256)
+                yield item
+
+        return progress
+
+    def extractor(cache: Path):
+        return features.Extractor(built, "mobilenet_0.25", 64, cache)
+
+    with pytest.raises(KeyboardInterrupt):
+        extractor(tmp_path / "a").features(photos, counting(6))
+    found = extractor(tmp_path / "a").features(photos, counting(1000))
+    assert 10 <= len(computed) <= 12  # one or two were drawn, but not kept, when it stopped
+    computed.clear()
+    kept = sorted((tmp_path / "a").rglob("*.npy"))
+    kept[0].write_bytes(b"")
+    kept[1].write_bytes(kept[2].read_bytes()[:200])
+    extractor(tmp_path / "a").features(photos, counting(1000))
+    assert sorted(computed) == [path.stem for path in kept[:2]]
+    computed.clear()
+    again = extractor(tmp_path / "a").features(photos, counting(1000))
+    assert computed == []
+    fresh = extractor(tmp_path / "b").features(photos)
+    for sha, rows in found.items():
+        assert rows.shape == (3, 256)
+        assert np.array_equal(rows, again[sha])
+        assert np.array_equal(rows, fresh[sha])
+
+
+def test_missing_weights_are_named_before_any_photo_is_read(tmp_path):
+    result = CliRunner().invoke(
+        commands.group,
+        ["train", "nowhere", "--out", str(tmp_path / "run"), "--weights-dir", str(tmp_path)],
+    )
+    said = str(result.exception)
+    assert "mobilenet_v2_1.0_notop.weights.h5" in said
+    assert str(tmp_path) in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_network_are_refused(weights, tmp_path):
+    from photosort_trainer import backbones
+    from photosort_trainer.errors import WeightsError
+
+    wrong = tmp_path / "mobilenet_0.75_notop.weights.h5"
+    wrong.write_bytes((weights / "mobilenet_0.25_notop.weights.h5").read_bytes())
+    network = backbones.TABLE["mobilenet"]
+    with pytest.raises(WeightsError, match=r"0\.75_notop.*does not hold the weights of mobilenet"):
+        backbones.build(network, 64, backbones.find_weights(network, str(tmp_path), {}))
+
+
+def test_a_form_that_gives_something_else_is_not_shipped(run, originals, monkeypatch):
+    from photosort_trainer import export
+    from photosort_trainer.errors import ExportError
+
+    before = read_bundle(run[0] / "bundle").id
+    trained = export.keras_scores
+    monkeypatch.setattr(export, "keras_scores", lambda *a: 1.0 - trained(*a))
+    result = CliRunner().invoke(
+        commands.group, ["train", str(originals), "--out", str(run[0]), *SMALL, "--epochs", "40"]
+    )
+    assert isinstance(result.exception, ExportError)
+    assert "float16" in str(result.exception)
+    assert "float32" in str(result.exception)
+    assert read_bundle(run[0] / "bundle").id == before
+
+
+def test_every_backbone_can_be_named():
+    from photosort_trainer.backbones import TABLE
+    from photosort_trainer.commands.train import BACKBONES
+
+    assert set(BACKBONES) == {*TABLE, recipe.SCRATCH}

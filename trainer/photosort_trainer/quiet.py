@@ -1,0 +1,38 @@
+"""TensorFlow without its chatter: it writes to descriptor 2 from C++, past every Python logger."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def settings() -> None:
+    """Set what TensorFlow reads when it is first imported. What the user has set stays."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # heads this small are no faster there
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Drop what is written to descriptor 2 inside. Exceptions come through as ever."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_tensorflow(seed: int) -> None:
+    """Import it quietly and seed every generator that it uses."""
+    settings()
+    with hushed():
+        import keras
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")
+    keras.utils.set_random_seed(seed)
