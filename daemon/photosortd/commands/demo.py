@@ -7,6 +7,7 @@ own, which are only ever read.
 
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -212,9 +213,11 @@ def _wait_for(demo: Demo, names: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def _show(console: Console, demo: Demo, done: dict[str, dict[str, Any]]) -> None:
-    table = Table("photo", "filed into", "scores", "seconds", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("photo", "filed into", "scores", "seconds"):
+        table.add_column(heading, no_wrap=True)
     for name, each in done.items():
-        ranked = sorted(each["scores"].items(), key=lambda item: -item[1])[:3]
+        ranked = sorted(each["scores"].items(), key=lambda item: -item[1])[:2]
         scores = "  ".join(f"{category} {score:.2f}" for category, score in ranked)
         where = ", ".join(each["categories"]) or f"({each['outcome']})"
         seconds = f"{max(0.0, each['at'] - demo.dropped[name]):.2f}"
@@ -244,12 +247,12 @@ def _watch_own(console: Console, demo: Demo) -> None:
 
 
 def _farewell(demo: Demo) -> str:
-    library = escape(str(demo.library))
+    library = escape(os.path.relpath(demo.library))
     lines = ["", f"What was filed stands in [bold]{library}[/]:"]
     for directory in sorted(path for path in demo.library.iterdir() if path.is_dir()):
         count = sum(1 for _ in directory.iterdir())
         lines.append(f"  {escape(directory.name)}/  {count}")
-    config = escape(str(demo.config))
+    config = escape(os.path.relpath(demo.config))
     lines += [
         "",
         f"The whole story of one photo:  photosortd -c {config} why FILE",
