@@ -141,7 +141,7 @@ def _tell_version(console: Console, version: dict[str, Any]) -> None:
         console.print(f"    with {escape(companion)}", soft_wrap=True)
     for name, score in sorted(version["scores"].items(), key=lambda item: -item[1]):
         threshold = version["thresholds"].get(name)
-        needs = "never by itself" if threshold is None else f"from {threshold:.2f}"
+        needs = "never by itself" if threshold is None else f"from {threshold:.3f}"
         hit = "→" if threshold is not None and score >= threshold else " "
         console.print(f"    {hit} {escape(name):<20} {score:.3f}  ({needs})", highlight=False)
     for placement in version["placements"]:
