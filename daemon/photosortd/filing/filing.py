@@ -1,31 +1,16 @@
-"""Filing one decided shot: parts, names, the intent, the deed — in that order.
-
-Owns the order in which `place` and `ledger` take turns, so that a crash between any two steps is
-put right by `recover`. Decides nothing about categories.
-"""
+"""The order in which `place` and `ledger` take turns, so that `recover` can put any crash right."""
 
 import os
-import stat as modes
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
-from photosortd import files
 from photosortd.errors import PhotoError, WorldError
-from photosortd.layout import Layout
+from photosortd.filing.errands import Errands, beside
+from photosortd.filing.values import Errand, Opened, Piece, Style, Target
 from photosortd.ledger import Entry, Filed, Ledger, Note, PlacementRow, Version
-from photosortd.place import Library, OpenSource, Part, Wanted, suffix_of
-from photosortd.records import (
-    Decided,
-    Method,
-    Outcome,
-    Placement,
-    PlacementState,
-    PlaceMode,
-    Source,
-    Stamp,
-)
+from photosortd.place import Library, Part, Wanted
+from photosortd.records import Method, Outcome, Placement, PlaceMode, Stamp
 
 PUBLISH_TRIES = 20
 """How often another writer may snatch the name that we chose before we call it trouble."""
@@ -35,64 +20,6 @@ class HalfFiled(WorldError):
     """The world failed between intent and deed: `recover` has to finish it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """One file of a shot, opened once; its descriptor is the pipeline's to close."""
-
-    source: Source
-    stamp: Stamp
-    descriptor: int
-    seen_at: float  # seconds since the epoch
-    sha256: str
-
-    def for_placing(self) -> OpenSource:
-        return OpenSource(
-            fd=self.descriptor,
-            full=self.source.full,
-            name=self.source.name,
-            stamp=self.stamp,
-            mode=modes.S_IMODE(files.mode_of(self.descriptor)),
-            sha256=self.sha256,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How placements look: the part of the configuration that filing needs."""
-
-    mode: PlaceMode
-    mode_add: int
-    layout: Layout
-    keep_free: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a shot goes; a late companion with the suffix that its photo got there."""
-
-    category: str
-    directory: str  # below the library
-    suffix: str | None = None
-    photo: str | None = None  # the photo's own name, if it is not among the files
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """Files of one shot that are to be brought to one target."""
-
-    target: Target
-    files: Sequence[Opened]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One file on its way into one category: its part file, unless the bytes are there."""
-
-    opened: Opened
-    part: Part | None
-    placement: Placement
-
-
 class Filing:
     """Files shots into one open library and notes it in the ledger."""
 
@@ -100,6 +27,7 @@ class Filing:
         self._library = library
         self._ledger = ledger
         self._style = style
+        self._errands = Errands(ledger, library.path, style.layout)
         self._written: set[str] = set(ledger.placements.written(library.path))
 
     def file_shot(
@@ -112,7 +40,7 @@ class Filing:
         """
         photo, note = shot[0]
         assert note.decided is not None
-        pieces = self._prepare_all(self._errands(shot, note.decided, categories))
+        pieces = self._prepare_all(self._errands.of_shot(shot, note.decided, categories))
         placed = tuple(piece.placement for piece in pieces if piece.opened is photo)
         outcome = note.decided.verdict.outcome
         filed = _filed([(each, note, Outcome.PLACED) for each, note in shot[1:]], pieces)
@@ -132,7 +60,7 @@ class Filing:
 
         Raises as `file_shot` does.
         """
-        rows = self._standing(leader)
+        rows = self._errands.standing(leader)
         if not rows:
             for _, note in companions:
                 reason = note.reason or "its photo is in no category"
@@ -140,59 +68,13 @@ class Filing:
             return
         bundle = leader.bundle or ""
         errands = [
-            Errand(_beside(leader, row.placement), lacking)
+            Errand(beside(leader, row.placement), lacking)
             for row in rows
-            if (lacking := self._lacking(companions, row.placement.category, bundle))
+            if (lacking := self._errands.lacking(companions, row.placement.category, bundle))
         ]
         pieces = self._prepare_all(errands)
         news = [(each, note, Outcome.PLACED) for each, note in companions]
         self._carry_out(_filed(news, pieces), pieces, Entry(batch, bundle, leader.id), at)
-
-    def _errands(
-        self, shot: Sequence[tuple[Opened, Note]], decided: Decided, categories: Sequence[str]
-    ) -> list[Errand]:
-        """Which files of a shot are to be brought where."""
-        photo, note = shot[0]
-        before = self._ledger.version(photo.source)
-        known = before if before is not None and before.sha256 == note.sha256 else None
-        standing = {row.placement.category: row for row in self._standing(known)} if known else {}
-        taken = decided.seen.taken or _written_at(photo.stamp)
-        errands = []
-        for category in categories:
-            lacking = self._lacking(shot, category, decided.bundle_id)
-            if known is not None and category in standing:
-                target = _beside(known, standing[category].placement)
-            elif photo in lacking:
-                target = Target(category, self._style.layout.directory(category, taken))
-            else:
-                continue  # its photo was taken back from there, and stays away
-            if lacking:
-                errands.append(Errand(target, lacking))
-        return errands
-
-    def _standing(self, photo: Version) -> list[PlacementRow]:
-        return [
-            row
-            for row in self._ledger.placements.of(photo.id)
-            if row.state is PlacementState.PLACED and row.library == self._library.path
-        ]
-
-    def _lacking(
-        self, shot: Sequence[tuple[Opened, Note]], category: str, bundle_id: str
-    ) -> list[Opened]:
-        """The files that never stood in a category; what was undone returns by a new bundle."""
-        return [each for each, note in shot if not self._stood(note, category, bundle_id)]
-
-    def _stood(self, note: Note, category: str, bundle_id: str) -> bool:
-        version = self._ledger.version(note.source)
-        if version is None or version.sha256 != note.sha256:
-            return False
-        return any(
-            row.state is PlacementState.PLACED
-            or (row.state is PlacementState.UNDONE and row.bundle == bundle_id)
-            for row in self._ledger.placements.of(version.id)
-            if row.placement.category == category
-        )
 
     def _prepare_all(self, errands: Sequence[Errand]) -> list[Piece]:
         """Part files for every errand; all of them or none."""
@@ -316,17 +198,3 @@ def _filed(shot: Sequence[tuple[Opened, Note, Outcome]], pieces: Sequence[Piece]
         for each, note, outcome in shot
     ]
     return [each for each in found if each.placements]
-
-
-def _written_at(stamp: Stamp) -> datetime:
-    """In local time, as EXIF has it. File systems take times that no calendar has."""
-    try:
-        return datetime.fromtimestamp(stamp.mtime_ns / 1e9)  # noqa: DTZ006
-    except (ValueError, OverflowError, OSError):
-        return datetime(1970, 1, 1)  # noqa: DTZ001
-
-
-def _beside(leader: Version, placement: Placement) -> Target:
-    name = leader.source.name
-    suffix = suffix_of(name, placement.name)
-    return Target(placement.category, placement.directory, suffix, name)

@@ -1,0 +1,68 @@
+"""What filing is given, and what it makes of it on the way."""
+
+import stat as modes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from photosortd import files
+from photosortd.layout import Layout
+from photosortd.place import OpenSource, Part
+from photosortd.records import Placement, PlaceMode, Source, Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One file of a shot, opened once; its descriptor is the pipeline's to close."""
+
+    source: Source
+    stamp: Stamp
+    descriptor: int
+    seen_at: float  # seconds since the epoch
+    sha256: str
+
+    def for_placing(self) -> OpenSource:
+        return OpenSource(
+            fd=self.descriptor,
+            full=self.source.full,
+            name=self.source.name,
+            stamp=self.stamp,
+            mode=modes.S_IMODE(files.mode_of(self.descriptor)),
+            sha256=self.sha256,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How placements look: the part of the configuration that filing needs."""
+
+    mode: PlaceMode
+    mode_add: int
+    layout: Layout
+    keep_free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a shot goes; a late companion with the suffix that its photo got there."""
+
+    category: str
+    directory: str  # below the library
+    suffix: str | None = None
+    photo: str | None = None  # the photo's own name, if it is not among the files
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Files of one shot that are to be brought to one target."""
+
+    target: Target
+    files: Sequence[Opened]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file on its way into one category: its part file, unless the bytes are there."""
+
+    opened: Opened
+    part: Part | None
+    placement: Placement
