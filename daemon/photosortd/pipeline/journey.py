@@ -16,6 +16,8 @@ from photosortd.pipeline.companions import Companion, Companions
 from photosortd.pipeline.dispatch import Dispatch, Outstanding
 from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
+from photosortd.pipeline.outcomes import Outcomes, note_of
+from photosortd.pipeline.setbacks import Setbacks
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
 from photosortd.place import SourceChanged
 from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
@@ -48,12 +50,11 @@ class Pipeline:
         self.intake = intake
         self.workers = workers
         self.gate = gate  # None: a dry run files nothing
-        self._on_done = on_done
+        self._outcomes = Outcomes(ledger, intake, on_done)
         self._batches = Batches(ledger.placements, batch_kind)
         self._companions = Companions(ledger, watcher, intake)
         self._dispatch = Dispatch(watcher, intake, workers, self._companions)
-        self._setbacks: dict[Source, tuple[int, int]] = {}  # how often, after how many successes
-        self._successes = 0
+        self._setbacks = Setbacks()
 
     @property
     def rules(self) -> Rules:
@@ -111,7 +112,7 @@ class Pipeline:
         except PermissionError as error:
             # chmod changes the ctime, so that it is looked at again when it may be read.
             reason = f"{error.strerror}: photosortd's user may not read it"
-            self._finish(self._note(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
+            self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
         except (OSError, PhotoError, WorldError):
             # Gone, or its root is: a scan finds it if it comes back.
             self.intake.release(trip.source)
@@ -127,7 +128,7 @@ class Pipeline:
             except OSError as error:  # the source, which somebody else may repair or unplug
                 self._failed(out, f"cannot be read: {error.strerror or error}", now, wall)
             except PhotoError as error:  # its copy cannot be made in this library, ever
-                self._finish(self._note(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
+                self._outcomes.finish(note_of(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
         except HalfFiled as error:
             # `recover` finishes it from its part files, or frees it to be found again.
             self.shut(error, now)
@@ -142,13 +143,8 @@ class Pipeline:
     def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
         """The world failed on a trip, which waits for it — unless the world fails on it alone."""
         self.shut(error, now)
-        count, successes = self._setbacks.get(trip.source, (0, -1))
-        if successes != self._successes:  # others went through since
-            count += 1
-        self._setbacks[trip.source] = (count, self._successes)
-        if count > MAX_ATTEMPTS:
-            del self._setbacks[trip.source]
-            self._finish(self._note(trip, wall, reason=str(error)), _ASIDE, trip)
+        if self._setbacks.is_its_fault(trip.source):
+            self._outcomes.finish(note_of(trip, wall, reason=str(error)), _ASIDE, trip)
         else:
             self.intake.put_back(trip)
 
@@ -173,22 +169,22 @@ class Pipeline:
         elif answer.seen is not None:
             self._seen(out, answer.seen, answer.companions, now, wall)
         elif lack is not None:
-            self._finish(self._note(trip, wall, reason=lack), Outcome.TRUNCATED, trip)
+            self._outcomes.finish(note_of(trip, wall, reason=lack), Outcome.TRUNCATED, trip)
             self._look_after(out, (), now)
         elif trip.late:
             self._late(out, wall)
         else:
             reason = answer.unreadable or "not a photo"
-            self._finish(self._note(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
+            self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
             self._look_after(out, (), now)
 
     def _failed(self, out: Outstanding, reason: str, now: float, wall: float) -> None:
         """The worker died of it, or nearly: try again, but not for ever."""
         trip = out.trip
-        attempts = self.ledger.attempt(self._note(trip, wall, reason=reason))
+        attempts = self.ledger.attempt(note_of(trip, wall, reason=reason))
         if attempts >= MAX_ATTEMPTS:
             reason = f"{reason} ({attempts} attempts)"
-            self._finish(self._note(trip, wall, reason=reason), Outcome.SET_ASIDE, trip)
+            self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.SET_ASIDE, trip)
             self._look_after(out, (), now)
             return
         shown = printable(trip.source.full)
@@ -211,7 +207,7 @@ class Pipeline:
         if Stamp.of(os.fstat(out.photo)) != trip.stamp:
             raise SourceChanged(trip.source.full)
         whole = [each for each, lack in zip(out.companions, missing, strict=True) if lack is None]
-        note = self._note(trip, wall, sha256=seen.sha256)
+        note = note_of(trip, wall, sha256=seen.sha256)
         before = self.ledger.version(trip.source)
         owner = self.ledger.owner(seen.sha256)
         if before is not None and self._unchanged(before, seen):
@@ -241,7 +237,7 @@ class Pipeline:
         if whole and not self.rules.dry:
             self._companions.follow(owner, whole, self._filing(wall), self._batches.at(wall), wall)
         reason = f"the same bytes as {printable(owner.source.full)}"
-        self._finish(replace(note, reason=reason), Outcome.DUPLICATE, out.trip)
+        self._outcomes.finish(replace(note, reason=reason), Outcome.DUPLICATE, out.trip)
 
     def _decide(
         self, out: Outstanding, note: Note, seen: Seen, whole: list[Companion], wall: float
@@ -260,7 +256,7 @@ class Pipeline:
         else:
             version = self.ledger.finish(note, verdict.outcome)
             self._companions.note_unfiled(version, whole, wall)
-        self._report(out.trip, verdict.outcome, wall, decided, targets, placed)
+        self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets, placed)
 
     def _file(
         self,
@@ -280,8 +276,7 @@ class Pipeline:
         return placed
 
     def _went_well(self, source: Source) -> None:
-        self._successes += 1
-        self._setbacks.pop(source, None)
+        self._setbacks.success(source)
         if self.gate is not None:
             self.gate.went_well()
 
@@ -300,11 +295,13 @@ class Pipeline:
             self.intake.release(trip.source)
         elif before is not None and before.outcome is Outcome.PLACED:
             reason = "changed after it was filed; the filed copy stays as it is"
-            self._finish(replace(note, leader=before.leader, reason=reason), Outcome.IGNORED, trip)
+            self._outcomes.finish(
+                replace(note, leader=before.leader, reason=reason), Outcome.IGNORED, trip
+            )
         elif leader is None:
-            self._finish(replace(note, reason="without its photo"), Outcome.IGNORED, trip)
+            self._outcomes.finish(replace(note, reason="without its photo"), Outcome.IGNORED, trip)
         elif self.rules.dry:
-            self._finish(replace(note, leader=leader.id), Outcome.PLACED, trip)
+            self._outcomes.finish(replace(note, leader=leader.id), Outcome.PLACED, trip)
         else:
             filing, batch = self._filing(wall), self._batches.at(wall)
             self._companions.follow(leader, [companion], filing, batch, wall)
@@ -319,39 +316,3 @@ class Pipeline:
             source = out.trip.source.sibling(name)
             if source not in along:
                 self.intake.again(source, now)
-
-    # ---- noting and telling
-
-    def _note(self, trip: Trip, wall: float, sha256: str | None = None, reason: str = "") -> Note:
-        return Note(trip.source, trip.stamp, trip.seen_at, wall, sha256, None, reason)
-
-    def _finish(self, note: Note, outcome: Outcome, trip: Trip) -> None:
-        self.ledger.finish(note, outcome)
-        self._report(trip, outcome, note.at, reason=note.reason)
-        for name in trip.companions:  # they learn now that they have nobody to travel with
-            self.intake.again(trip.source.sibling(name), 0.0)
-
-    def _report(
-        self,
-        trip: Trip,
-        outcome: Outcome,
-        wall: float,
-        decided: Decided | None = None,
-        categories: Iterable[str] = (),
-        placed: Iterable[Placement] = (),
-        reason: str = "",
-    ) -> None:
-        self.intake.release(trip.source)
-        self._on_done(
-            Done(
-                source=trip.source,
-                outcome=outcome,
-                at=wall,
-                seconds=max(0.0, wall - trip.seen_at),
-                live=trip.live,
-                categories=tuple(categories),
-                scores=decided.scores if decided else {},
-                targets=tuple(placement.path for placement in placed),
-                reason=reason,
-            )
-        )
