@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from photosort_trainer.errors import DatasetError
 from photosortd.errors import BundleError, PhotoError
 from photosortd.records import printable
-from photosortd.vision.bundle import check_category
-from photosortd.vision.bundle.names import folded
+from photosortd.vision.bundle import check_category, folded
 from photosortd.vision.decode import Pixels, decode
 
 NONE = "none"

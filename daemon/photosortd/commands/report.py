@@ -21,7 +21,10 @@ log = logging.getLogger("photosortd")
 class Report:
     """Hears of every outcome and tells it in the way that was asked for."""
 
-    def __init__(self, once: bool, dry: bool, as_json: bool, quiet: bool) -> None:
+    def __init__(
+        self, once: bool, dry: bool, as_json: bool, quiet: bool, again: bool = False
+    ) -> None:
+        self._again = again
         self._once, self._dry, self._json, self._quiet = once, dry, as_json, quiet
         self._console = Console(stderr=as_json)
         self._outcomes: Counter[str] = Counter()
@@ -124,7 +127,8 @@ class Report:
                 table.add_row(_safe(category), str(count))
             self._console.print(table)
         pace = f", {total / seconds:.1f} a second" if total and seconds else ""
-        self._console.print(f"{total or 'no'} new files in {seconds:.1f} s{pace}")
+        what = "files decided anew or new" if self._again else "new files"
+        self._console.print(f"{total or 'no'} {what} in {seconds:.1f} s{pace}")
 
     def exit_code(self) -> int:
         """Of a run that ends; a daemon that was told to stop has done its duty."""

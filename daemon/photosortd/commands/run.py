@@ -34,7 +34,7 @@ def run(
     journal.set_up(verbose=verbose, quiet=quiet or once)
     settings = config.load(path, os.environ)
     kind = Run(once, again, dry_run)
-    report = Report(once=once, dry=dry_run, as_json=as_json, quiet=quiet)
+    report = Report(once=once, dry=dry_run, as_json=as_json, quiet=quiet, again=again)
     with _flags(once) as flags, _one_writer(settings, kind):
         ledger = build.open_ledger(settings, dry_run)
         try:

@@ -4,7 +4,7 @@ Owns the format of `bundle.json`, the identity of a bundle and every check that 
 runtime. Standard library only, because the daemon's parent process reads bundles too.
 """
 
-from photosortd.vision.bundle.names import check_category
+from photosortd.vision.bundle.names import check_category, folded
 from photosortd.vision.bundle.reading import read_bundle
 from photosortd.vision.bundle.values import Bundle, Calibration, Category, Golden
 from photosortd.vision.bundle.writing import write_bundle
@@ -15,6 +15,7 @@ __all__ = [
     "Category",
     "Golden",
     "check_category",
+    "folded",
     "read_bundle",
     "write_bundle",
 ]
