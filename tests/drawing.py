@@ -4,6 +4,15 @@ import io
 
 from PIL import Image, ImageDraw
 
+RED, GREEN, BLUE, MAGENTA, DARK = (
+    (230, 30, 30),
+    (30, 230, 30),
+    (30, 30, 230),
+    (230, 30, 230),
+    (20, 20, 20),
+)
+"""What the tiny bundle calls red, green, blue, red and blue, and nothing."""
+
 
 def draw_photo(
     color: tuple[int, int, int] = (200, 60, 60),

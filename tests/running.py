@@ -19,16 +19,9 @@ from typing import Any
 
 import yaml
 
-from drawing import draw_photo
+from drawing import RED, draw_photo
+from tiny import TINY
 
-TINY = Path(__file__).resolve().parent / "assets" / "tiny-bundle"
-RED, GREEN, BLUE, MAGENTA, DARK = (
-    (230, 30, 30),
-    (30, 230, 30),
-    (30, 30, 230),
-    (230, 30, 230),
-    (20, 20, 20),
-)
 COMMAND = [sys.executable, "-m", "photosortd"]
 PATIENCE = 30.0  # seconds; far more than anything here takes
 

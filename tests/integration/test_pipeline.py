@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from drawing import draw_photo
+from drawing import BLUE, DARK, GREEN, MAGENTA, RED, draw_photo
 from photosortd import layout
 from photosortd.filing import Style
 from photosortd.ledger import Ledger, Version
@@ -28,15 +28,8 @@ from photosortd.vision.bundle import read_bundle
 from photosortd.vision.decide import thresholds
 from photosortd.vision.worker import Workers
 from photosortd.watch import RootSpec, Watcher
+from tiny import TINY
 
-TINY = Path(__file__).resolve().parents[1] / "assets" / "tiny-bundle"
-RED, GREEN, BLUE, MAGENTA, DARK = (
-    (230, 30, 30),
-    (30, 230, 30),
-    (30, 30, 230),
-    (230, 30, 230),
-    (20, 20, 20),
-)
 QUIET = 0.2  # seconds
 
 

@@ -7,39 +7,20 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from drawing import draw_photo
+from drawing import BLUE, GREEN, RED, draw_photo
 from photosortd.ledger import Ledger, Note
 from photosortd.records import Outcome, Source, Stamp
-from photosortd.vision.bundle import read_bundle, write_bundle
-from running import BLUE, COMMAND, GREEN, RED, TINY, House, Running, eventually, facts
+from running import COMMAND, House, Running, eventually, facts
+from tiny import TINY, other_bundle
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     return House(tmp_path)
-
-
-def bundle(directory: Path, card: str = "# Another\n") -> str:
-    """A bundle like the tiny one, but with an id of its own."""
-    tiny = read_bundle(TINY)
-    made = write_bundle(
-        directory,
-        model=(TINY / "model.tflite").read_bytes(),
-        categories=tiny.categories,
-        height=tiny.height,
-        width=tiny.width,
-        backbone=tiny.backbone,
-        recipe={},
-        metrics={},
-        golden={},
-        model_card=card,
-    )
-    return made.id
 
 
 def reload(running: Running) -> None:
@@ -136,23 +117,7 @@ def test_a_bundle_that_does_not_fit_is_refused(house: House, key: str, by_daemon
 
 def renamed(directory: Path) -> str:
     """A bundle whose red is called pets."""
-    tiny = read_bundle(TINY)
-    categories = [
-        replace(each, name="pets" if each.name == "red" else each.name) for each in tiny.categories
-    ]
-    made = write_bundle(
-        directory,
-        model=(TINY / "model.tflite").read_bytes(),
-        categories=categories,
-        height=tiny.height,
-        width=tiny.width,
-        backbone=tiny.backbone,
-        recipe={},
-        metrics={},
-        golden={},
-        model_card="# Pets\n",
-    )
-    return made.id
+    return other_bundle(directory, "# Pets\n", {"red": "pets"})
 
 
 @pytest.mark.parametrize("change", [{"thresholds": {"pets": 0.5}}, {"unsorted": "red"}])
@@ -192,7 +157,7 @@ def test_check_writes_nothing_into_the_library_of_a_running_daemon(house: House)
 def test_what_settles_is_found_again_after_another_bundle(house: House) -> None:
     house.configure(model=None, settle={"quiet": "2s"})
     assert house.run("model", "install", str(TINY)).returncode == 0
-    other = bundle(house.base / "other")
+    other = other_bundle(house.base / "other")
     with house.daemon() as running:
         eventually(house.is_idle)
         house.photo("a.jpg", BLUE)
@@ -223,7 +188,7 @@ def mountable(house: House) -> Iterator[None]:
 def test_a_foreign_mount_is_not_accepted_by_a_reload(house: House, mountable: None) -> None:
     house.configure(model=None)
     assert house.run("model", "install", str(TINY)).returncode == 0
-    other = bundle(house.base / "other")
+    other = other_bundle(house.base / "other")
     house.photo("a.jpg")
     with house.daemon() as running:
         eventually(lambda: house.names() == ["red/a.jpg"])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from drawing import draw_photo
-from running import BLUE, COMMAND, DARK, GREEN, MAGENTA, RED, TINY, House, eventually, facts
+from drawing import BLUE, DARK, GREEN, MAGENTA, RED, draw_photo
+from running import COMMAND, House, eventually, facts
+from tiny import TINY, other_bundle
 
 
 @pytest.fixture
@@ -327,25 +328,6 @@ def test_models_are_installed_listed_and_rolled_back(house: House, tmp_path: Pat
     done = house.run("model", "rollback")
     assert done.returncode == 78
     assert "no earlier bundle" in done.stderr
-
-
-def other_bundle(directory: Path) -> str:
-    from photosortd.vision.bundle import read_bundle, write_bundle
-
-    tiny = read_bundle(TINY)
-    made = write_bundle(
-        directory,
-        model=(TINY / "model.tflite").read_bytes(),
-        categories=tiny.categories,
-        height=tiny.height,
-        width=tiny.width,
-        backbone=tiny.backbone,
-        recipe={},
-        metrics={},
-        golden={},
-        model_card="# Another\n",
-    )
-    return made.id
 
 
 # ---- check

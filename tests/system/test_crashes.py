@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from drawing import draw_photo
-from running import BLUE, COMMAND, GREEN, MAGENTA, RED, House, eventually
+from drawing import BLUE, GREEN, MAGENTA, RED, draw_photo
+from running import COMMAND, House, eventually
 
 pytestmark = pytest.mark.faults
 

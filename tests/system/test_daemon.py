@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from drawing import draw_photo
-from running import BLUE, GREEN, RED, House, Running, eventually
+from drawing import BLUE, GREEN, RED, draw_photo
+from running import House, Running, eventually
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from drawing import BLUE, DARK, GREEN, RED
 from photosortd.vision.bundle import Category, read_bundle, write_bundle
-from running import BLUE, DARK, GREEN, RED, TINY, House, Running, eventually
+from running import House, Running, eventually
+from tiny import TINY
 
 
 @pytest.fixture
