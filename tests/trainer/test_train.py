@@ -114,7 +114,7 @@ def test_the_bundle_is_whole_and_small(run):
 def test_the_report_names_what_was_left_out_and_what_comes_next(run):
     out, said = run
     assert "notes.txt" in said
-    assert "not a photo: a text" in said.replace("\n", " ")
+    assert "notaphoto:atext" in "".join(said.split())  # where it wraps depends on the path
     assert all(name in said for name in COLORS)
     assert "photosortd model install" in said
     card = (out / "bundle/MODEL_CARD.md").read_text()
