@@ -40,10 +40,11 @@ class Desk:
 
 def carry_out(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
     """The result of one request; `{"error": …}` if it cannot be carried out."""
+    action = _ACTIONS.get(command.get("do", ""))
+    if action is None:
+        return {"error": f"a request that this version does not know: {command.get('do')}"}
     try:
-        return _ACTIONS[command["do"]](desk, command)
-    except KeyError as error:
-        return {"error": f"a request that this version does not know: {error}"}
+        return action(desk, command)
     except PhotosortdError as error:
         return {"error": str(error), "kind": type(error).__name__}
 

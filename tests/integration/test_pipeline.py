@@ -16,9 +16,11 @@ import pytest
 
 from drawing import BLUE, DARK, GREEN, MAGENTA, RED, draw_photo
 from photosortd import layout
+from photosortd.errors import PhotoError
 from photosortd.filing import Style
 from photosortd.ledger import Ledger, Version
 from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
+from photosortd.place import Library, OpenSource, Part
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
 from photosortd.service import Flags, Service
@@ -465,3 +467,25 @@ def test_a_long_copy_is_broken_off_by_a_stop_and_done_after_the_next_start(
     again.until(lambda: again.tree() == ["red/a.jpg", "red/a.mov"])
     daemon.__post_init__()  # the fixture closes it again
     again.close()
+
+
+def test_a_companion_that_cannot_be_copied_does_not_hold_its_photo_up(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = start()
+    real = Library.make_part
+
+    def too_large(
+        self: Library, source: OpenSource, directory: str, name: str, *how: object
+    ) -> Part:
+        if source.name == "a.mov":
+            raise PhotoError("a.mov: larger than the library's file system takes")
+        return real(self, source, directory, name, *how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Library, "make_part", too_large)
+    (daemon.dcim / "a.mov").write_bytes(b"\0\0\0\x08moov" + b"\0\0\0\x10mdat" + b"\0" * 8)
+    age(daemon.dcim / "a.mov")
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.outcome("a.mov") is Outcome.SET_ASIDE)
+    assert daemon.outcome("a.jpg") is Outcome.PLACED
+    assert daemon.tree() == ["red/a.jpg"]

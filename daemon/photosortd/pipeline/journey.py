@@ -271,7 +271,16 @@ class Pipeline:
         trip = out.trip
         photo = Opened(trip.source, trip.stamp, out.photo, trip.seen_at, note.sha256)
         shot = [(photo, note), *self._companions.readable(whole, wall)]
-        placed = self._filing(wall).file_shot(shot, targets, self._batches.at(wall), wall)
+        filing, batch = self._filing(wall), self._batches.at(wall)
+        try:
+            placed = filing.file_shot(shot, targets, batch, wall)
+        except PhotoError:
+            if len(shot) == 1:
+                raise
+            # Perhaps a companion that no file there may be as large as: not its photo's fault.
+            # They are looked at once more by themselves, and found out.
+            whole.clear()
+            placed = filing.file_shot(shot[:1], targets, batch, wall)
         self._went_well(trip.source)
         return placed
 

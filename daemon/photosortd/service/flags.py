@@ -12,7 +12,7 @@ class Flags:
 
     def __init__(self, hangup_stops: bool = False) -> None:
         """`hangup_stops`: a run in somebody's terminal ends with it, instead of a reload."""
-        self.stop = self.reload = self.request = False
+        self.stop = self.reload = False
         self.reread = False  # the reload is about the configuration, too
         self._hangup_stops = hangup_stops
         self.wake, self._bell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -34,9 +34,7 @@ class Flags:
     def _handle(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP and not self._hangup_stops:
             self.reload = self.reread = True
-        elif number == signal.SIGUSR1:
-            self.request = True
-        else:
+        elif number != signal.SIGUSR1:  # which only wakes: somebody left a request
             self.stop = True
         self.ring()
 

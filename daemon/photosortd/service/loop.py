@@ -143,7 +143,6 @@ class Service:
         if not self._missed:
             self._scan(pipeline, wall)
         pipeline.feed(time.monotonic(), wall)
-        self._flags.request = False
         self._requests(pipeline)
 
     def _hear(self, pipeline: Pipeline, now: float, wall: float) -> None:
