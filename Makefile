@@ -3,6 +3,9 @@
 #   make demo     watch photosortd sort photos        (PHOTOS=~/Pictures: your own)
 #   make test     every test that this machine can run
 #   make check    format, lint, types, import layers, imports without TensorFlow
+#
+#   sudo make install      the service: commands, units, an example configuration
+#   sudo make uninstall    all of that goes; configuration, memory and library stay
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format demo-bundle clean
+.PHONY: help demo test check format demo-bundle install uninstall clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +65,9 @@ demo-bundle: $(VENV)/.dev
 	@rm -rf daemon/photosortd/assets/demo-bundle
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle
+
+install uninstall:
+	@sh systemd/install.sh $@
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

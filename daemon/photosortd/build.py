@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from photosortd import __version__, layout, requests
+from photosortd import __version__, layout, machine, requests
 from photosortd.config import Config
 from photosortd.errors import BundleError, WorldError
 from photosortd.filing import Style
@@ -25,6 +25,10 @@ MEMORY_A_WORKER = 400 << 20
 """Bytes of memory to have free for each worker; see benchmarks."""
 
 MOST_WORKERS = 4
+
+
+def nothing() -> None:
+    """What is called in the middle of what takes long, unless somebody wants to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +63,31 @@ def open_ledger(config: Config, dry: bool = False) -> Ledger:
     return Ledger.open_copy(path) if dry else Ledger.open(path)
 
 
-def choose_bundle(config: Config, ledger: Ledger, dry: bool = False) -> tuple[Bundle, str | None]:
+def choose_bundle(
+    config: Config, ledger: Ledger, dry: bool = False, between: Callable[[], None] = nothing
+) -> tuple[Bundle, str | None]:
     """The bundle to use, tested, and a warning if it is not the configured one.
 
-    Raises BundleError when there is none that works.
+    `between` is called every second while it is tested; what it raises passes on. Raises
+    BundleError when there is none that works.
     """
-    chosen = Models(config.state).choose(config.model, tester(config, ledger), dry=dry)
+    chosen = Models(config.state).choose(config.model, tester(config, ledger, between), dry=dry)
     return chosen.bundle, chosen.warning
 
 
-def tester(config: Config, ledger: Ledger) -> Callable[[str], None]:
+def tester(config: Config, ledger: Ledger, between: Callable[[], None]) -> Callable[[str], None]:
     """Whether a bundle fits the configuration, and its golden images; raises BundleError.
 
     The images are scored once per bundle and environment.
     """
 
     def test(directory: str) -> None:
+        between()  # its bytes were hashed just now
         bundle = read_bundle(directory, hashes=False)
         fit(config, bundle)
         here = fingerprint()
         if not ledger.tested(bundle.id, here):
-            selftest(directory, config.limits)
+            selftest(directory, config.limits, between)
             ledger.note_tested(bundle.id, here)
 
     return test
@@ -106,9 +114,11 @@ def build(
     run: Run,
     wake: Callable[[], None],
     on_done: Callable[[Done], None],
+    between: Callable[[], None] = nothing,
 ) -> Built:
-    """Everything for a fresh start. Raises BundleError, ConfigError."""
-    bundle, warning = choose_bundle(config, ledger, run.dry)
+    """Everything for a fresh start. Raises BundleError, ConfigError, and what `between` raises,
+    which is called every second of what takes long."""
+    bundle, warning = choose_bundle(config, ledger, run.dry, between)
     watcher = Watcher(_roots(config, run), wake)
     gate = None if run.dry else _gate(config, ledger, watcher, on_done)
     pipeline = Pipeline(
@@ -129,6 +139,7 @@ def rebuild(
     ledger: Ledger,
     run: Run,
     on_done: Callable[[Done], None],
+    between: Callable[[], None] = nothing,
 ) -> Built:
     """The same with a new configuration or bundle: started before the old parts are stopped.
 
@@ -138,12 +149,12 @@ def rebuild(
     """
     if config.state != old.config.state:
         raise WorldError("`state` cannot change while the daemon runs: restart it")
-    bundle, warning = choose_bundle(config, ledger, run.dry)
+    bundle, warning = choose_bundle(config, ledger, run.dry, between)
     rules = _rules(config, bundle, run)
     before = old.pipeline
     watcher = before.watcher
     workers = _workers(config, bundle)
-    workers.start()
+    workers.start(between)
     try:
         watcher.exchange(_roots(config, run))
     except BaseException:
@@ -165,7 +176,11 @@ def rebuild(
 
 
 def desk(
-    built: Built, ledger: Ledger, reload: Callable[[], None], go_on: Callable[[], bool]
+    built: Built,
+    ledger: Ledger,
+    reload: Callable[[], None],
+    go_on: Callable[[], bool],
+    between: Callable[[], None] = nothing,
 ) -> requests.Desk:
     """A running pipeline's answer to requests."""
     pipeline = built.pipeline
@@ -187,7 +202,7 @@ def desk(
         roots={root.path for root in built.config.watch},
         models=Models(built.config.state),
         configured_model=built.config.model,
-        test_bundle=tester(built.config, ledger),
+        test_bundle=tester(built.config, ledger, between),
         look_again=lambda source: pipeline.intake.again(source, time.monotonic()),
         reload=reload,
         go_on=go_on,
@@ -212,11 +227,11 @@ def describe(built: Built) -> dict[str, Any]:
     }
 
 
-def automatic_workers() -> int:
-    """One worker a core, as far as the memory goes."""
-    cores = len(os.sched_getaffinity(0))
-    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return max(1, min(cores, MOST_WORKERS, free // MEMORY_A_WORKER))
+def automatic_workers(root: str = "/") -> int:
+    """One worker a core, as far as the memory goes. `root`: where /proc and /sys are found."""
+    built_in = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = min(built_in // 2, machine.memory(root))  # others want some of it, too
+    return max(1, min(machine.cores(root), MOST_WORKERS, memory // MEMORY_A_WORKER))
 
 
 def _kind(run: Run) -> str:

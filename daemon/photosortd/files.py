@@ -62,9 +62,9 @@ def mount_of_descriptor(descriptor: int) -> Mount:
     return Mount(wanted, "0:0", "/", "?", "unknown", "?", read_only=False)
 
 
-def mounts() -> Iterator[Mount]:
-    """Every mount of our namespace, in the kernel's order."""
-    with open("/proc/self/mountinfo", "rb") as lines:
+def mounts(table: str = "/proc/self/mountinfo") -> Iterator[Mount]:
+    """Every mount of our namespace, or of another process's, in the kernel's order."""
+    with open(table, "rb") as lines:
         for line in lines:
             before, _, after = line.decode("utf-8", "surrogateescape").partition(" - ")
             number, _, device, root, point, options, *_ = before.split()

@@ -2,12 +2,11 @@
 
 import fcntl
 import os
-import pwd
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from photosortd import files
+from photosortd import files, identity
 from photosortd.errors import BusyError, WorldError
 from photosortd.records import printable
 
@@ -57,11 +56,7 @@ def run_as(path: str) -> str:
     """What to do where we may not write: the advice names the user who may."""
     while not os.path.exists(path) and path != "/":
         path = os.path.dirname(path.rstrip("/")) or "/"
-    uid = os.stat(path).st_uid
-    try:
-        return f"run it as user {pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"run it as the user with id {uid}"
+    return f"run it as user {identity.user_name(os.stat(path).st_uid)}"
 
 
 def _path(state: str) -> str:

@@ -64,7 +64,7 @@ def carry_out_waiting(desk: Desk) -> None:
 
 
 def _undo(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
-    items = undo.plan(desk.ledger, Selection(**command["selection"]))
+    items = undo.plan(desk.ledger, Selection(**command["selection"]), desk.go_on)
     undone = undo.carry_out(desk.ledger, desk.library(), items, desk.now(), desk.go_on)
     return undone.as_json()
 
@@ -84,11 +84,15 @@ def _retry(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
         wanted = FAILED if command.get("all") else {Outcome.SET_ASIDE}
         versions = desk.ledger.with_outcome(*sorted(wanted))
     watched = [each for each in versions if each.source.root in desk.roots]
+    retried = []
     for version in watched:
+        if not desk.go_on():
+            break
         desk.ledger.release(version.id, None)
         desk.look_again(version.source)
+        retried.append(version)
     return {
-        "retried": [printable(each.source.full) for each in watched],
+        "retried": [printable(each.source.full) for each in retried],
         "unwatched": [
             printable(each.source.full) for each in versions if each.source.root not in desk.roots
         ],

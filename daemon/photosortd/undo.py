@@ -48,15 +48,24 @@ class Undone:
         }
 
 
-def plan(ledger: Ledger, selection: Selection) -> list[Item]:
-    """What an undo would touch: for each selected photo its whole shot in that category."""
+def plan(
+    ledger: Ledger, selection: Selection, between: Callable[[], object] = lambda: None
+) -> list[Item]:
+    """What an undo would touch: for each selected photo its whole shot in that category.
+
+    `between` is called for each: an archive takes a while.
+    """
     selected = ledger.placements.select(selection)
     versions = {row.version: ledger.by_id(row.version) for row in selected}
     shots = {
         (versions[row.version].leader or row.version, row.placement.category): row
         for row in selected
     }
-    return [Item(category, _shot(ledger, leader, category)) for leader, category in shots]
+    items = []
+    for leader, category in shots:
+        between()
+        items.append(Item(category, _shot(ledger, leader, category)))
+    return items
 
 
 def _shot(ledger: Ledger, leader: int, category: str) -> tuple[PlacementRow, ...]:
@@ -113,7 +122,7 @@ def _refusals(ledger: Ledger, library: Library, item: Item) -> Mapping[str, str]
             continue
         elif not _is_ours(library, row.placement):
             reasons[row.placement.path] = CHANGED
-        elif not _stands(ledger, row):
+        elif not _stands(ledger, row, library.between):
             reasons[row.placement.path] = (
                 "its original is gone or changed: this copy may be the last"
             )
@@ -127,13 +136,13 @@ def _is_ours(library: Library, placement: Placement) -> bool:
     return found is None or found.sha256 == placement.sha256
 
 
-def _stands(ledger: Ledger, row: PlacementRow) -> bool:
+def _stands(ledger: Ledger, row: PlacementRow, between: Callable[[], None]) -> bool:
     """Whether the content still stands at any path below the roots where we saw it, read now."""
     sources = [ledger.by_id(row.version).source, *ledger.standing(row.placement.sha256)]
-    return any(_holds(source, row.placement.sha256) for source in dict.fromkeys(sources))
+    return any(_holds(source, row.placement.sha256, between) for source in dict.fromkeys(sources))
 
 
-def _holds(source: Source, sha256: str) -> bool:
+def _holds(source: Source, sha256: str, between: Callable[[], None]) -> bool:
     with suppress(OSError, PhotoError, WorldError):
         root = files.open_directory(source.root)
         try:
@@ -141,7 +150,7 @@ def _holds(source: Source, sha256: str) -> bool:
         finally:
             os.close(root)
         try:
-            return files.sha256_of(descriptor) == sha256
+            return files.sha256_of(descriptor, between) == sha256
         finally:
             os.close(descriptor)
     return False

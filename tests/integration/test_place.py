@@ -62,6 +62,20 @@ def test_a_copy_keeps_bytes_and_mtime_and_gains_the_added_mode(
     assert litter(food) == []
 
 
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o2775])
+def test_a_category_is_as_open_to_others_as_the_library(
+    library: Library, photo: Path, food: Path, mode: int
+) -> None:
+    food.parent.chmod(mode)
+    umask = os.umask(0o002)  # as the unit sets it
+    try:
+        place(library, photo, "food/2026")
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(food.stat().st_mode) == mode
+    assert stat.S_IMODE((food / "2026").stat().st_mode) == mode
+
+
 def test_special_permission_bits_do_not_travel(library: Library, photo: Path, food: Path) -> None:
     photo.chmod(0o4711)
     place(library, photo, mode_add=0o1040)
@@ -277,6 +291,12 @@ def test_what_the_callback_raises_passes_and_leaves_no_part(
         assert os.listdir(food) == []
     library.between = Between()
     assert place(library, photo)[1] == "IMG_1.JPG"
+
+
+def test_a_sweep_of_many_directories_calls_for_each(library: Library) -> None:
+    library.between = between = Between()
+    library.sweep([f"food/{number}" for number in range(100)], ())
+    assert between.calls == 100
 
 
 def test_looking_and_removing_call_too(

@@ -245,6 +245,17 @@ def test_a_retry_leaves_out_what_is_not_watched(ledger: Ledger) -> None:
     assert kept.outcome is Outcome.SET_ASIDE
 
 
+def test_a_long_retry_goes_on_only_while_it_may(ledger: Ledger) -> None:
+    for number in range(5):
+        source = Source("/dcim", f"{number}.jpg")
+        ledger.finish(Note(source, Stamp(1, 1, 1, 1, 1), 1.0, 2.0), Outcome.SET_ASIDE)
+    again: list[Source] = []
+    parts = {"look_again": again.append, "go_on": lambda: len(again) < 2}
+    result = requests.carry_out(desk(ledger, 3.0, **parts), {"do": "retry"})
+    assert result["retried"] == [source.full for source in again]
+    assert len(ledger.with_outcome(Outcome.SET_ASIDE)) == 3
+
+
 # ---- a watcher that is asked about roots that it does not watch
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photosortd.watch import scan
+from photosortd.watch import walk as walking
 from photosortd.watch.ignore import Rules
 from photosortd.watch.kin import kin, slices
-from photosortd.watch.scan import Walk, ignored_by, list_directory, stat_beneath
+from photosortd.watch.scan import ignored_by, list_directory, stat_beneath
+from photosortd.watch.walk import Walk
 
 
 @contextmanager
@@ -194,7 +195,7 @@ def test_only_what_may_be_one_shot_is_read(tmp_path: Path, make_tree: Callable[.
 def test_a_huge_directory_comes_in_slices_that_keep_shots_together(
     tmp_path: Path, make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "SLICE", 10)
+    monkeypatch.setattr(walking, "SLICE", 10)
     endings = [".HEIC", ".MOV", "_HEVC.MOV", ".HEIC.xmp"]
     names = [f"IMG_{number:02}{ending}" for number in range(10) for ending in endings]
     make_tree({f"d/{name}": "x" for name in names} | {"e.jpg": ""})
@@ -217,7 +218,7 @@ def test_a_huge_directory_comes_in_slices_that_keep_shots_together(
 def test_a_directory_that_goes_between_two_slices(
     tmp_path: Path, make_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "SLICE", 2)
+    monkeypatch.setattr(walking, "SLICE", 2)
     make_tree({f"d/{number}.jpg": "" for number in range(6)} | {"e/a.jpg": ""})
     walk, found = Walk(Rules()), []
     with opened(tmp_path) as root:

@@ -3,6 +3,8 @@
 import os
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,6 +88,31 @@ def test_a_listener_that_does_not_read_blocks_nobody(tmp_path: Path) -> None:
         notifier = Notifier({"NOTIFY_SOCKET": address})
         for _ in range(2000):  # far beyond net.unix.max_dgram_qlen
             notifier.status("x" * 1000)
+
+
+def test_a_change_of_state_waits_for_a_manager_that_is_busy(tmp_path: Path) -> None:
+    """It is told but once: a reload without its end would fail."""
+    address = str(tmp_path / "busy")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        notifier = Notifier({"NOTIFY_SOCKET": address})
+        for _ in range(2000):  # far beyond net.unix.max_dgram_qlen
+            notifier.status("x")
+        telling = threading.Thread(target=notifier.ready)
+        telling.start()
+        listener.settimeout(10)
+        while listener.recv(4096) != b"READY=1":
+            continue
+        telling.join(10)
+
+
+def test_signs_of_life_are_sparing(manager: tuple[str, Heard]) -> None:
+    address, heard = manager
+    notifier = Notifier({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000"})
+    began = time.monotonic()
+    for _ in range(1000):
+        notifier.watchdog()
+    assert 1 <= len(heard()) <= 1 + time.monotonic() - began
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Every way in which inotify and watchdog go deaf is seen, told and cured."""
 
+import errno
+import logging
 import os
 import shutil
 import subprocess
@@ -200,6 +202,38 @@ def test_mounted_over(root: Path, watch: Callable[..., Loop], mounts: Mounts) ->
     loop.forget()
     loop.becomes("events").knows("a.jpg")
     assert "foreign.jpg" not in loop.files
+    alive(loop, root)
+
+
+@pytest.mark.root
+def test_a_paused_root_stays_paused_whatever_a_reload_changes(
+    root: Path, watch: Callable[..., Loop], mounts: Mounts
+) -> None:
+    (root / "a.jpg").touch()
+    loop = watch(root)
+    mounts.mount(root)
+    (root / "foreign.jpg").touch()
+    loop.becomes("paused", "restart photosortd")
+    loop.watcher.exchange([RootSpec(str(root), ignore=("*.tmp",), scan_interval=60.0)])
+    for _ in range(5):
+        loop.turn()
+        assert loop.state.watched == "paused"
+    assert loop.state.scan_interval == 60.0
+    mounts.umount(root)
+    loop.forget()
+    loop.becomes("events").knows("a.jpg")
+    assert "foreign.jpg" not in loop.files
+    alive(loop, root)
+
+
+def test_a_root_with_other_settings_is_watched_anew(root: Path, watch: Callable[..., Loop]) -> None:
+    (root / "a.jpg").touch()
+    (root / "b.png").touch()
+    loop = watch(root)
+    loop.knows("a.jpg", "b.png").forget()
+    loop.watcher.exchange([RootSpec(str(root), ignore=("*.png",))])
+    loop.becomes("events").knows("a.jpg")
+    assert "b.png" not in loop.files
     alive(loop, root)
 
 
@@ -484,3 +518,31 @@ def test_directories_made_after_the_start_are_watched_in_their_turn(
     loop.until(lambda: not loop.watcher.scanning)
     loop.turn()
     assert (loop.state.watched, loop.state.reason) == ("events", "")
+
+
+def test_a_limit_that_stays_is_said_once_and_once_when_it_is_over(
+    root: Path,
+    watch: Callable[..., Loop],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tries = 0
+
+    def full(self: events.EventWatch) -> None:
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    caplog.set_level(logging.INFO, "photosortd.watch.ears")
+    with monkeypatch.context() as patch:
+        patch.setattr(events.EventWatch, "_set_watches", full)
+        loop = watch(root).becomes("scans", "max_user_watches")
+        while tries < 4:
+            loop.ahead += HOUR
+            loop.turn()
+        loop.becomes("scans", "max_user_watches")
+    (said,) = [record for record in caplog.records if record.name.endswith("ears")]
+    assert "lives on scans: there are more directories than inotify watches" in said.getMessage()
+    loop.ahead += HOUR
+    loop.becomes("events").until(lambda: "watched by events" in caplog.text)
+    assert caplog.text.count("lives on scans") == 1

@@ -139,7 +139,49 @@ def test_a_bad_reload_keeps_what_works(house: House) -> None:
         reload(running, "stays in use")
         house.photo("c.jpg", BLUE)
         eventually(lambda: "blue/c.jpg" in house.names())
-        assert str(broken) in house.status()["bundle"]["warning"]
+        eventually(lambda: str(broken) in (house.status()["bundle"]["warning"] or ""))
+
+
+def test_a_failed_reload_is_told_until_one_succeeds(
+    house: House, manager: Manager, tmp_path: Path
+) -> None:
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+    with house.daemon(env=environment) as running:
+        eventually(lambda: "READY=1" in manager.listen())
+        good = house.config.read_text()
+        house.config.write_text(good + "wacth: []\n")
+        reload(running, "keeping the old configuration")
+        words = "STATUS=kept the old configuration: "
+        eventually(lambda: any(text.startswith(words) for text in manager.listen()))
+        eventually(lambda: manager.listen().count("READY=1") == 2)  # it did not stay reloading
+        eventually(lambda: house.status()["warning"])
+        said = house.status()["warning"]
+        assert "\n" not in said
+        house.config.write_text(good)  # `status` reads it, too
+        assert said.split()[:4] == ["kept", "the", "old", "configuration:"]
+        assert "kept the old configuration" in house.run("status").stdout
+        reload(running)
+        eventually(lambda: house.status()["warning"] is None)
+        eventually(lambda: manager.listen()[-1].startswith("STATUS=Idle"))
+        assert "kept the old" not in house.run("status").stdout
+
+
+def test_another_bundle_is_a_reload_to_the_service_manager(
+    house: House, manager: Manager, tmp_path: Path
+) -> None:
+    brave = variant(house.base / "brave", 0.0001)
+    house.configure(model=None)
+    assert house.run("model", "install", str(TINY)).returncode == 0
+    with house.daemon(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as running:
+        eventually(lambda: "READY=1" in manager.listen())
+        assert house.run("model", "install", str(house.base / "brave")).returncode == 0
+        eventually(lambda: manager.listen().count("READY=1") == 2)
+        said = manager.listen()
+        (started,) = [n for n, text in enumerate(said) if text.startswith("RELOADING=1")]
+        assert "READY=1" in said[started:]
+        eventually(lambda: f"bundle {brave[:12]} loaded" in running.said())
+        assert "configuration loaded again" not in running.said()
+        eventually(lambda: any(f"bundle {brave[:12]}; " in text for text in manager.listen()))
 
 
 def flip(path: Path) -> None:

@@ -1,19 +1,20 @@
 """`photosortd` and its subcommands: one module each, imported when it is called.
 
 Exit codes: 0 done, 1 some photos failed or the world is in the way, 2 usage or another writer is
-running, 78 (EX_CONFIG of sysexits.h) configuration or bundle.
+running, 75 (EX_TEMPFAIL of sysexits.h) it has to be started again, 78 (EX_CONFIG) configuration
+or bundle.
 """
 
-import importlib
 import sys
 from typing import Any
 
 import click
 
 from photosortd import __version__
+from photosortd.commands.lazy import Lazy
 from photosortd.errors import BundleError, BusyError, ConfigError, PhotosortdError
 
-EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 1, 2, 78
+EXIT_FAILED, EXIT_USAGE, EXIT_AGAIN, EXIT_CONFIG = 1, 2, 75, 78
 
 _COMMANDS = {
     "check": "Look at configuration, folders, model and limits, and say what is wrong.",
@@ -23,30 +24,13 @@ _COMMANDS = {
     "retry": "Try again what was set aside.",
     "undo": "Take filed copies back.",
     "model": "Show, install or roll back the model bundle.",
+    "service": "Install, check and look at the systemd service.",
     "schema": "Print the JSON schema of the configuration, for editors.",
     "demo": "Watch it sort sample photos in a directory of its own.",
 }
 
 
-class _Lazy(click.Group):
-    """Knows every command's name and line of help, imports only the one that is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"photosortd.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=_Lazy, invoke_without_command=True)
+@click.group(cls=Lazy, package=__name__, lines=_COMMANDS, invoke_without_command=True)
 @click.option("-c", "--config", metavar="FILE", help="Configuration file.")
 @click.option("--once", "--oneshot", is_flag=True, help="Sort what is there, then stop.")
 @click.option("--again", is_flag=True, help="With --once: decide anew what another bundle decided.")

@@ -127,7 +127,7 @@ def _ourselves(settings: Config, command: Mapping[str, Any]) -> dict[str, Any]:
             roots={root.path for root in settings.watch},
             models=Models(settings.state),
             configured_model=settings.model,
-            test_bundle=build.tester(settings, ledger),
+            test_bundle=build.tester(settings, ledger, build.nothing),
             look_again=lambda source: None,  # the next run finds it
             reload=lambda: None,
             go_on=lambda: True,

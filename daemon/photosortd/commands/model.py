@@ -2,17 +2,24 @@
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from photosortd import config
+from photosortd import config, files, identity, lock
+from photosortd.commands import owner
 from photosortd.commands.ask import ask
 from photosortd.commands.output import clock
 from photosortd.config import Config
+from photosortd.errors import BundleError
 from photosortd.models import Models
+from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, read_bundle
 from photosortd.vision.decide import thresholds
 
@@ -89,16 +96,54 @@ def list_(path: str | None) -> None:
 @click.pass_obj
 def install(path: str | None, directory: str) -> None:
     """Check the bundle in DIRECTORY, copy it and use it from now on."""
-    settings = config.load(path, os.environ)
-    request = {"do": "model", "action": "install", "directory": os.path.abspath(directory)}
-    _say(ask(settings, request))
+    directory = os.path.abspath(directory)
+    settings = owner.load(path)
+    _check_readable(directory)
+    with _within_reach(settings, directory) as there:
+        try:
+            _say(ask(settings, {"do": "model", "action": "install", "directory": there}))
+        except BundleError as error:
+            raise BundleError(str(error).replace(there, directory)) from None
+
+
+def _check_readable(directory: str) -> None:
+    """Root may have named a directory of his own, and is the state's owner by now."""
+    try:
+        read_bundle(directory, hashes=False)
+    except BundleError as error:
+        if _denied(error):
+            raise BundleError(
+                f"{error}: user {identity.myself()} has to read it: copy the bundle to where "
+                "everybody may (such as /var/tmp), and install it from there"
+            ) from error
+
+
+def _denied(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, PermissionError):
+        error = error.__cause__
+    return error is not None
+
+
+@contextmanager
+def _within_reach(settings: Config, directory: str) -> Iterator[str]:
+    """Where the writer finds the bundle: a daemon in a sandbox sees no home and no /tmp."""
+    if lock.holder(settings.state) is None or settings.model is not None:
+        yield directory
+        return
+    with files.world_errors(f"{printable(settings.state)}: {lock.run_as(settings.state)}"):
+        incoming = tempfile.mkdtemp(prefix="incoming-", dir=settings.state)
+    try:
+        # The daemon tests it, by its own configuration.
+        yield str(Models(incoming).install(directory, lambda _: None).path)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
 
 
 @command.command("rollback")
 @click.pass_obj
 def rollback(path: str | None) -> None:
     """Return to the bundle that was used before."""
-    _say(ask(config.load(path, os.environ), {"do": "model", "action": "rollback"}))
+    _say(ask(owner.load(path), {"do": "model", "action": "rollback"}))
 
 
 def _say(result: dict[str, object]) -> None:

@@ -1,7 +1,6 @@
 """What a run says to a person: progress, a summary table, or lines of JSON."""
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from photosortd.pipeline import Done, Pipeline
 from photosortd.records import FAILED, Outcome, printable
 
 SHOWN_FAILURES = 20
-
-log = logging.getLogger("photosortd")
 
 
 class Report:
@@ -45,22 +42,10 @@ class Report:
                 self._failures.append(done)
         if self._json:
             print(json.dumps(done.as_json()))
-        elif not self._once:
-            self._say(done)
         if self._progress is not None:
             total = self._outcomes.total()
             shown = f"{total} photos   [dim]{_safe(done.source.path)}"
             self._progress.update(self._progress.task_ids[0], description=shown)
-
-    def _say(self, done: Done) -> None:
-        """One line for the journal; `-v` shows it."""
-        if done.outcome in FAILED:
-            log.warning("%s: %s: %s", done.source.full, done.outcome.value, done.reason)
-            return
-        level = logging.INFO if self._dry else logging.DEBUG
-        verb = "would be placed" if self._dry and done.categories else done.outcome.value
-        where = ", ".join(done.categories) or done.reason
-        log.log(level, "%s: %s%s", done.source.full, verb, f": {where}" if where else "")
 
     @contextmanager
     def showing(self) -> Iterator[None]:

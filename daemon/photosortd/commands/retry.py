@@ -1,10 +1,8 @@
 """`photosortd retry`: try again what was set aside."""
 
-import os
-
 import click
 
-from photosortd import config
+from photosortd.commands import owner
 from photosortd.commands.ask import ask
 from photosortd.commands.output import source_of
 from photosortd.errors import WorldError
@@ -16,7 +14,7 @@ from photosortd.errors import WorldError
 @click.pass_obj
 def command(path: str | None, files: tuple[str, ...], failed: bool) -> None:
     """Try again what was set aside (all of it, or FILE…)."""
-    settings = config.load(path, os.environ)
+    settings = owner.load(path)
     sources = []
     for file in files:
         source = source_of(settings, file)

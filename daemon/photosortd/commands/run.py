@@ -7,15 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from photosortd import build, config, journal, lock, requests
+from photosortd import build, config, journal, lock, machine, requests
 from photosortd.build import Built, Run
+from photosortd.commands import EXIT_AGAIN, EXIT_FAILED, owner
 from photosortd.commands.report import Report
 from photosortd.config import Config
 from photosortd.errors import BusyError
 from photosortd.ledger import Ledger
 from photosortd.pipeline import Done, Pipeline
 from photosortd.sdnotify import Notifier
-from photosortd.service import Flags, Service
+from photosortd.service import Diary, Flags, Sandbox, Service, Stopped
 from photosortd.status import StatusFile
 
 log = logging.getLogger(__name__)
@@ -33,15 +34,20 @@ def run(
     """Run until done or told to stop. Returns the exit code."""
     journal.set_up(verbose=verbose, quiet=quiet or once)
     settings = config.load(path, os.environ)
+    if not dry_run:
+        owner.act_as_owner(settings)
     kind = Run(once, again, dry_run)
     report = Report(once=once, dry=dry_run, as_json=as_json, quiet=quiet, again=again)
     with _flags(once) as flags, _one_writer(settings, kind):
         ledger = build.open_ledger(settings, dry_run)
         try:
-            _Process(path, settings, kind, ledger, flags, report).run()
+            process = _Process(path, settings, kind, ledger, flags, report)
+            process.run()
+        except Stopped:  # while the model was tested
+            return EXIT_FAILED if once else 0
         finally:
             ledger.close()
-    return report.exit_code()
+    return EXIT_AGAIN if process.outdated else report.exit_code()
 
 
 @contextmanager
@@ -84,7 +90,9 @@ class _Process:
         self._ledger = ledger
         self._flags = flags
         self._report = report
-        self._built = build.build(settings, ledger, kind, flags.ring, self._done)
+        self._built = build.build(settings, ledger, kind, flags.ring, self._done, flags.obey)
+        needs_none = kind.once or kind.dry or not machine.is_sandboxed(os.environ)
+        self._sandbox = None if needs_none else Sandbox()
         self._notifier = Notifier(os.environ)
         self._service = Service(
             self._built.pipeline,
@@ -94,7 +102,14 @@ class _Process:
             reload=self._reload,
             requests=self._requests,
             describe=lambda: build.describe(self._built),
+            diary=None if kind.once else Diary(kind.dry),
+            sandbox=self._sandbox,
         )
+
+    @property
+    def outdated(self) -> bool:
+        """Whether it ended because it needs a fresh sandbox."""
+        return self._sandbox is not None and bool(self._sandbox.outdated)
 
     def run(self) -> None:
         self._announce(self._built)
@@ -121,18 +136,31 @@ class _Process:
 
     def _reload(self, _: Pipeline) -> Pipeline:
         settings = self._built.config  # for another bundle alone
-        if self._flags.reread:
-            self._flags.reread = False
+        reread = self._flags.reread
+        if reread:
+            self._flags.reread = False  # first: a signal from now on is another reload
             settings = config.load(self._path, os.environ)
-        built = build.rebuild(self._built, settings, self._ledger, self._kind, self._done)
+        built = build.rebuild(
+            self._built, settings, self._ledger, self._kind, self._done, self._service.between
+        )
         self._built = built
         self._announce(built)
+        if reread:
+            log.info("configuration loaded again")
+        else:
+            log.info("bundle %s loaded", built.bundle.id[:12])
         return built.pipeline
 
     def _requests(self, _: Pipeline) -> None:
         if not self._kind.dry:
             requests.carry_out_waiting(
-                build.desk(self._built, self._ledger, self._ask_reload, self._go_on)
+                build.desk(
+                    self._built,
+                    self._ledger,
+                    self._ask_reload,
+                    self._go_on,
+                    self._service.between,
+                )
             )
 
     def _go_on(self) -> bool:

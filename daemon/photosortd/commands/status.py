@@ -67,6 +67,8 @@ def _show(console: Console, state: dict[str, Any]) -> None:
     console.print(_headline(state), highlight=False)
     if state["trouble"]:
         console.print(f"[yellow]waiting:[/] {escape(state['trouble'])}", soft_wrap=True)
+    if state.get("warning"):
+        console.print(f"[yellow]{escape(state['warning'])}[/]", soft_wrap=True)
     _show_roots(console, state)
     bundle = state["bundle"]
     console.print(

@@ -1,7 +1,6 @@
 """`photosortd undo`: take filed copies back, exactly ours, while their originals stand."""
 
 import json
-import os
 import re
 import sys
 import time
@@ -14,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from photosortd import config, undo
-from photosortd.commands import EXIT_FAILED
+from photosortd import undo
+from photosortd.commands import EXIT_FAILED, owner
 from photosortd.commands.ask import ask
 from photosortd.commands.output import clock, reading
 from photosortd.config import Config
@@ -54,7 +53,7 @@ def command(
 ) -> None:
     """Remove copies that photosortd filed. A copy stays, and is named, if it was changed or if
     its original is gone: it may be the last."""
-    settings = config.load(path, os.environ)
+    settings = owner.load(path, make=False)
     if listing:
         _list(settings, as_json)
         return

@@ -5,7 +5,10 @@ import time
 from photosortd.ledger import Placements
 
 GAP = 600.0
-"""Seconds without a placement after which the daemon begins a new batch."""
+"""Seconds without a photo after which the daemon begins a new batch."""
+
+SLEW = 60.0
+"""Seconds that the clock may be set back without ending a batch: time servers do that."""
 
 
 class Batches:
@@ -15,21 +18,27 @@ class Batches:
         """`kind`: 'once' for a run that is one batch, 'live' for the daemon."""
         self._placements = placements
         self._kind = kind
-        self._current: int | None = None
+        self.current: int | None = None  # of the latest placement
         self._latest = 0.0
         if kind == "live" and (batch := placements.latest_batch(kind)) is not None:
-            self._current, self._latest = batch.id, batch.latest
+            self.current, self._latest = batch.id, batch.latest
 
     def at(self, wall: float) -> int:
         """The batch of a placement made at `wall`; a new one is begun where needed."""
-        if self._current is None or (self._kind == "live" and self._is_over(wall)):
-            self._current = self._placements.new_batch(self._kind, wall)
+        if self.current is None or (self._kind == "live" and is_over(self._latest, wall)):
+            self.current = self._placements.new_batch(self._kind, wall)
         self._latest = wall
-        return self._current
+        return self.current
 
-    def _is_over(self, wall: float) -> bool:
-        gap = wall - self._latest
-        return not 0 <= gap < GAP or _day(wall) != _day(self._latest)
+    def goes_on(self, wall: float) -> None:
+        """A photo was decided, and filed nowhere: that is no pause."""
+        if not is_over(self._latest, wall):
+            self._latest = wall
+
+
+def is_over(latest: float, wall: float) -> bool:
+    """Whether a batch with its latest photo then is over now."""
+    return not -SLEW <= wall - latest < GAP or _day(wall) != _day(latest)
 
 
 def _day(wall: float) -> tuple[int, int]:

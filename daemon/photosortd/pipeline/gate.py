@@ -40,6 +40,7 @@ class Gate:
         self._sound = False  # recovered since the last trouble
         self._pause = FIRST_PAUSE
         self._retry_at: float | None = None  # None: open, or being tried
+        self._doubtful = False  # it may have gone, though nobody had to do with it
         self._full = False  # the trouble came from filing: only filing shows that it is over
         self.trouble: str | None = None
         self.between: Callable[[], None] = lambda: None  # called while many bytes are moved
@@ -52,6 +53,7 @@ class Gate:
         """Whether photos may go through now; opens and recovers when it is time to try."""
         if self._retry_at is not None and now < self._retry_at:
             return False
+        self._doubtful = False
         try:
             self.library(wall).check()
         except WorldError as error:
@@ -69,9 +71,14 @@ class Gate:
         self.trouble, self._pause, self._full = None, FIRST_PAUSE, False
         self._retry_at = None
 
+    def doubt(self) -> None:
+        """Something was mounted or unmounted: look at it, even if no photo waits."""
+        self._doubtful = True
+
     def is_due(self, now: float) -> bool:
         """Whether to try without a photo that waits: a crash or a trouble may have left intents."""
-        return not self._sound and (self._retry_at is None or now >= self._retry_at)
+        uncertain = self._doubtful or not self._sound
+        return uncertain and (self._retry_at is None or now >= self._retry_at)
 
     def nothing_waits(self) -> None:
         """An open library is then all that can be asked for."""

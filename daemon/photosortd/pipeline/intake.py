@@ -37,6 +37,7 @@ class Intake:
         self._first_seen: dict[Source, float] = {}
         self._resting: dict[Source, Stamp] = {}  # companions that wait for their photo
         self.waiting: dict[Source, str] = {}  # what is waited for, where it is known
+        self.between: Callable[[], None] = lambda: None  # called for each shot: it may be noted
 
     def remember(self, before: "Intake") -> None:
         """Follow an older intake: what was named to it and is not done is no news to a scan."""
@@ -139,6 +140,7 @@ class Intake:
         known = self._ledger.known(listing.root, listing.directory, listing.files)
         news = 0
         for shot in group(listing.files):
+            self.between()
             fresh = [name for name in _names(shot) if self._fresh(name, listing, known, wall)]
             news += sum(_source(listing, name) not in self._first_seen for name in fresh)
             if fresh:

@@ -71,9 +71,11 @@ class Pipeline:
         return self.gate.trouble if self.gate else None
 
     def keep_alive(self, between: Callable[[], None]) -> None:
-        """Have `between` called every few megabytes; it may raise to break off what is under way,
-        which is then done anew after the next start."""
+        """Have `between` called every few megabytes and every few hundred files; it may raise to
+        break off what is under way, which is then done anew after the next start."""
+        self.intake.between = between
         self._companions.between = between
+        self.watcher.between = between
         if self.gate is not None:
             self.gate.between = between
 
@@ -256,7 +258,9 @@ class Pipeline:
         else:
             version = self.ledger.finish(note, verdict.outcome)
             self._companions.note_unfiled(version, whole, wall)
-        self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets, placed)
+            self._batches.goes_on(wall)
+        batch = self._batches.current if placed else None
+        self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets, placed, batch=batch)
 
     def _file(
         self,

@@ -37,6 +37,7 @@ class Outcomes:
         categories: Iterable[str] = (),
         placed: Iterable[Placement] = (),
         reason: str = "",
+        batch: int | None = None,
     ) -> None:
         """Tell an outcome that is noted already."""
         self._intake.release(trip.source)
@@ -51,5 +52,7 @@ class Outcomes:
                 scores=decided.scores if decided else {},
                 targets=tuple(placement.path for placement in placed),
                 reason=reason,
+                bundle=decided.bundle_id if decided else None,
+                batch=batch,
             )
         )

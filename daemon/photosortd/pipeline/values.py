@@ -65,6 +65,8 @@ class Done:
     scores: Mapping[str, float] = field(default_factory=dict)
     targets: tuple[str, ...] = ()  # paths below the library
     reason: str = ""
+    bundle: str | None = None  # that decided it
+    batch: int | None = None  # in which it was filed
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from photosortd import files
+from photosortd import files, machine
 from photosortd.errors import PhotoError, WorldError
 from photosortd.records import printable
 
@@ -128,8 +128,12 @@ def _entered(parent: int, component: str) -> int:
 
 
 def _make_directory(parent: int, name: str) -> None:
+    """As open to others as the directory above: a household decides that once, for its library.
+
+    A setgid bit and default ACLs are handed down by the kernel.
+    """
     try:
-        os.mkdir(name, 0o777, dir_fd=parent)
+        os.mkdir(name, os.fstat(parent).st_mode & 0o777, dir_fd=parent)
     except FileExistsError:
         return  # somebody else was quicker; whether it is a directory shows when it is opened
     files.sync_directory(parent)
@@ -166,4 +170,6 @@ def photo_errors(name: str) -> Iterator[None]:
 def _reason(error: OSError) -> str:
     advice = _WHAT_TO_DO.get(error.errno or 0)
     reason = error.strerror or str(error)
+    if error.errno == errno.EROFS and machine.is_sandboxed(os.environ):
+        return "read-only inside the service's sandbox: sudo photosortd service install"
     return f"{reason}; {advice}" if advice else reason

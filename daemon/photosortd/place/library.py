@@ -30,8 +30,9 @@ class Library:
     """An open library. Not for several threads at once.
 
     `between`, nothing unless it is set, is called about every 8 MB while bytes are hashed, copied
-    or read back, by whatever method. It may raise what it likes, but no OSError, which would be
-    taken for the disk's: a part that is being made is removed then, and the exception passes on.
+    or read back, by whatever method, and for each directory of a sweep. It may raise what it
+    likes, but no OSError, which would be taken for the disk's: a part that is being made is
+    removed then, and the exception passes on.
     """
 
     def __init__(
@@ -218,6 +219,7 @@ class Library:
         """Unlink part files in these directories, except (directory, part) in `keep`."""
         swept = 0
         for directory in directories:
+            self.between()
             kept = {name for where, name in keep if where == directory}
             with (
                 suppress(FileNotFoundError),

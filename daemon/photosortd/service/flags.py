@@ -7,6 +7,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 
+class Stopped(Exception):
+    """A signal said stop in the middle of something long. Nothing half-done is visible."""
+
+
 class Flags:
     """What the signals asked for, and a pipe that wakes the loop."""
 
@@ -26,6 +30,11 @@ class Flags:
         with suppress(BlockingIOError):
             while os.read(self.wake, 4096):
                 continue
+
+    def obey(self) -> None:
+        """Called from within what takes long: raises Stopped if a signal said stop."""
+        if self.stop:
+            raise Stopped
 
     def close(self) -> None:
         os.close(self.wake)

@@ -15,7 +15,10 @@ from photosortd.errors import PhotosortdError, WorldError
 from photosortd.pipeline import Done, Pipeline
 from photosortd.records import Source
 from photosortd.sdnotify import Notifier
-from photosortd.service.flags import Flags
+from photosortd.service.diary import Diary
+from photosortd.service.flags import Flags, Stopped
+from photosortd.service.sandbox import Sandbox
+from photosortd.service.startup import set_watches
 from photosortd.service.telling import Teller
 from photosortd.status import StatusFile
 from photosortd.watch import Hint
@@ -35,10 +38,6 @@ LAST_WORDS = 3.0
 """Seconds that photos in hand get to finish when the daemon stops."""
 
 
-class Stopped(Exception):
-    """A signal said stop while many bytes were being moved. Nothing half-done is visible."""
-
-
 class Service:
     """Runs a pipeline until it is told to stop.
 
@@ -55,6 +54,8 @@ class Service:
         reload: Callable[[Pipeline], Pipeline],
         requests: Callable[[Pipeline], None],
         describe: Callable[[], dict[str, Any]],
+        diary: Diary | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._flags = flags
@@ -62,7 +63,9 @@ class Service:
         self._reload = reload
         self._requests = requests
         self._teller = Teller(notifier, status, describe)
-        pipeline.keep_alive(self._between)
+        self._diary = diary  # None: whoever runs us says in its own way what became of each file
+        self._sandbox = sandbox
+        pipeline.keep_alive(self.between)
         self._once = False
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
@@ -71,6 +74,8 @@ class Service:
         """The pipeline's `on_done`."""
         self._progressed = time.monotonic()
         self._teller.hear(done, self._progressed)
+        if self._diary is not None:
+            self._diary.hear(done)
 
     def run(self, once: bool = False) -> None:
         """Work until a signal says stop or, with `once`, until there is nothing left to do.
@@ -78,17 +83,24 @@ class Service:
         The caller listens to signals: they may come long before the first turn.
         """
         self._once = once
-        self._startup()
         with suppress(Stopped):
-            while not (self._flags.stop or (once and self._is_finished())):
+            self._startup()
+            while not self._is_over():
                 self.tick()
         self._shutdown()
 
-    def _between(self) -> None:
-        """From within a long copy: we are alive, and nobody waits for its end to stop us."""
+    def between(self) -> None:
+        """From within what takes long: we are alive, and nobody waits for its end to stop us."""
         self._notifier.watchdog()
-        if self._flags.stop:
-            raise Stopped
+        self._flags.obey()
+
+    def _is_over(self) -> bool:
+        if self._flags.stop or (self._once and self._is_finished()):
+            return True
+        if self._sandbox is None or self._pipeline.gate is None:
+            return False
+        paths = self._pipeline.watcher.paths
+        return self._sandbox.look(paths, self._pipeline.gate.path, time.monotonic())
 
     def _is_finished(self) -> bool:
         """Everything found is decided, or the world is in the way, or nobody stops writing."""
@@ -105,11 +117,11 @@ class Service:
         return not len(pipeline.intake) and pipeline.intake.next_due() is None
 
     def _startup(self) -> None:
-        now = time.monotonic()
-        self._pipeline.workers.start()
-        self._pipeline.watcher.start(now)
+        self._pipeline.workers.start(self.between)
+        set_watches(self._pipeline.watcher, self._flags, self._notifier)
         self._notifier.ready()
-        self._teller.tell(self._pipeline, now)
+        with self._waiting_for_the_world():
+            self._teller.tell(self._pipeline, time.monotonic())
 
     def tick(self) -> None:
         """One turn: hints, scan, work, requests; then sleep until there is something to do."""
@@ -120,6 +132,8 @@ class Service:
             self._work(self._pipeline, now, wall)
         with self._waiting_for_the_world():
             self._teller.tell(self._pipeline, time.monotonic())
+        if self._diary is not None:
+            self._diary.turn(time.time())  # HEARTBEAT is often enough: no timer of its own
         self._notifier.watchdog()
         with self._waiting_for_the_world():
             self._wait()
@@ -136,6 +150,8 @@ class Service:
 
     def _work(self, pipeline: Pipeline, now: float, wall: float) -> None:
         pipeline.watcher.tick(now, wall)
+        if pipeline.watcher.mounts_changed and pipeline.gate is not None:
+            pipeline.gate.doubt()
         if self._missed and pipeline.trouble is None:
             self._missed = False
             pipeline.watcher.request_scan()
@@ -205,13 +221,15 @@ class Service:
 
     def _do_reload(self) -> None:
         self._flags.reload = False
+        what = "configuration" if self._flags.reread else "bundle"
         self._notifier.reloading()
         try:
             self._pipeline = self._reload(self._pipeline)
-            self._pipeline.keep_alive(self._between)
-            log.info("configuration loaded again")
+            self._pipeline.keep_alive(self.between)
+            self._teller.reloaded("")
         except PhotosortdError as error:
-            log.error("keeping the old configuration: %s", error)
+            log.error("keeping the old %s: %s", what, error)
+            self._teller.reloaded(f"kept the old {what}: {error}")
         self._notifier.ready()
 
     def _shutdown(self) -> None:
@@ -224,7 +242,11 @@ class Service:
             while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
                 for answer in pipeline.workers.collect(left):
                     pipeline.answered(answer, time.monotonic(), time.time())
+        if self._diary is not None:
+            self._diary.end()
         self._teller.tell(pipeline, time.monotonic(), stopped=True)
+        if self._sandbox is not None and self._sandbox.outdated:
+            self._notifier.status(self._sandbox.outdated)
 
 
 def _below(root: str, directory: str, name: str) -> Source:

@@ -2,15 +2,18 @@
 
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from photosortd.errors import WorldError
+from photosortd.journal import Condition
 from photosortd.pipeline import Done, Pipeline
 from photosortd.records import printable
 from photosortd.sdnotify import Notifier
+from photosortd.service.line import one_line
 from photosortd.status import StatusFile
 from photosortd.watch import RootState
 
@@ -21,6 +24,9 @@ SHOWN = 20
 
 EVERY = 1.0
 """Seconds between two looks at everything that status tells."""
+
+SHARE = 50
+"""Of the time, counting a large ledger takes at most one part in this many."""
 
 
 class Tempo:
@@ -50,14 +56,22 @@ class Teller:
         self._tempo = Tempo()
         self._counts: dict[str, int] = {}
         self._counted: Done | None = None
+        self._count_at = 0.0
         self._line = ""
+        self._unwritten = Condition(log)
         self._next_at = 0.0
         self._told: object = None  # what is told anew when it changes
+        self._warning: str | None = None
 
     def hear(self, done: Done, now: float) -> None:
         """One more outcome; `now` is monotonic seconds."""
         self._recent.append(done)
         self._tempo.beat(now)
+
+    def reloaded(self, warning: str) -> None:
+        """Why a reload changed nothing, which holds until another one succeeds ('')."""
+        self._warning = warning.partition("\n")[0] or None
+        self._next_at = 0.0
 
     def tell(self, pipeline: Pipeline, now: float, stopped: bool = False) -> None:
         """Say how things are, at most once a second: a backfill has better things to do."""
@@ -66,27 +80,34 @@ class Teller:
         self._next_at = now + EVERY
         self._told = self._news(pipeline)
         state = self._state(pipeline, now, stopped)
-        line = _one_line(state)
+        line = one_line(state)
         if line != self._line:
             self._notifier.status(line)
             self._line = line
         if self._status is not None:
             try:
                 self._status.update(state, now + (3600 if stopped else 0))
+                if self._status.next_due() is None:  # it was not held back
+                    self._unwritten.over("status.json can be written again")
             except WorldError as error:
-                log.debug("%s", error)  # a full disk is said by the gate; this is a courtesy
+                if pipeline.trouble is None:  # a full disk is said by the gate
+                    self._unwritten.holds(f"`photosortd status` is out of date: {error}")
 
     def next_due(self, pipeline: Pipeline) -> float | None:
         """When to tell again because something changed; None if nothing did."""
         if self._news(pipeline) != self._told:
             return self._next_at
-        return self._status.next_due() if self._status else None
+        times = [self._status.next_due() if self._status else None]
+        if self._recent and self._recent[-1] is not self._counted:
+            times.append(max(self._next_at, self._count_at))
+        return min((when for when in times if when is not None), default=None)
 
     def _news(self, pipeline: Pipeline) -> object:
         intake = pipeline.intake
         return (
             _mood(pipeline),
             pipeline.trouble,
+            self._warning,
             self._recent[-1] if self._recent else None,
             len(intake.waiting),
             intake.next_due() is None,  # whether anything settles
@@ -94,14 +115,13 @@ class Teller:
         )
 
     def _state(self, pipeline: Pipeline, now: float, stopped: bool) -> dict[str, Any]:
-        latest = self._recent[-1] if self._recent else None
-        if not self._counts or latest is not self._counted:
-            self._counts, self._counted = pipeline.ledger.counts(), latest
+        self._count(pipeline, now)
         return {
             **self._describe(),
             "pid": os.getpid(),
             "state": "stopped" if stopped else _mood(pipeline),
             "trouble": pipeline.trouble,
+            "warning": self._warning,
             "roots": [_root(state) for state in pipeline.watcher.states()],
             "queue": {
                 "live": pipeline.intake.live,
@@ -117,6 +137,15 @@ class Teller:
             "per_minute": self._tempo.per_minute(now),
             "recent": [done.as_json() for done in reversed(self._recent)],
         }
+
+    def _count(self, pipeline: Pipeline, now: float) -> None:
+        """A million rows take a Pi a moment, in which nothing is sorted."""
+        latest = self._recent[-1] if self._recent else None
+        if self._counts and (latest is self._counted or now < self._count_at):
+            return
+        began = time.monotonic()
+        self._counts, self._counted = pipeline.ledger.counts(), latest
+        self._count_at = now + SHARE * (time.monotonic() - began)
 
 
 def _mood(pipeline: Pipeline) -> str:
@@ -137,14 +166,3 @@ def _root(state: RootState) -> dict[str, Any]:
         "last_scan": state.last_scan,
         "scanning": state.scanning,
     }
-
-
-def _one_line(state: dict[str, Any]) -> str:
-    """What `systemctl status` shows."""
-    if state["trouble"]:
-        return f"Waiting: {state['trouble']}"
-    queue = state["queue"]
-    waiting = queue["live"] + queue["backlog"] + queue["in_hand"]
-    roots = ", ".join(f"{root['path']} by {root['watched']}" for root in state["roots"])
-    last = f"; last {state['recent'][0]['path']}" if state["recent"] else ""
-    return f"{state['state'].capitalize()}, {waiting} queued{last}; {roots}"

@@ -6,13 +6,14 @@ lives on scans; `blind` says why, and after a scan interval the watches are trie
 
 import logging
 import math
+import re
 
 from photosortd.records import printable
 from photosortd.watch.events import EventWatch, explain, more, watched_inodes
 from photosortd.watch.inbox import Inbox
-from photosortd.watch.scan import Walk
 from photosortd.watch.sight import Sight
 from photosortd.watch.values import RootSpec
+from photosortd.watch.walk import Walk
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Ears:
         self._sight: Sight | None = None
         self._visible = False  # the root's own watch can be seen from outside
         self._blind = ""
+        self._said = ""  # the last reason in the log; numbers do not make it another one
         self._calm: float | None = None  # seconds to the next scan while an overflow calms down
         self._retry_at = math.inf
         self._overflowed_at = self._died_at = -math.inf
@@ -55,9 +57,14 @@ class Ears:
         return self._watch is not None and self._watch.ready
 
     @property
+    def starting(self) -> bool:
+        """Whether the watches are still being set."""
+        return self._watch is not None and self._watch.starting
+
+    @property
     def reason(self) -> str:
         """Why events are not trusted; '' if they are."""
-        if not self._blind and self._watch is not None and self._watch.starting:
+        if not self._blind and self.starting:
             return "the watches are being set"
         return self._blind
 
@@ -126,7 +133,7 @@ class Ears:
     def tick(self, now: float) -> bool:
         """Notice what happened to the watches; True if the root has to be scanned therefore."""
         watch, sight = self._watch, self._sight
-        if sight is None or (watch is not None and watch.starting):
+        if sight is None or self.starting:
             return False
         if self._slow:
             # What changed while the watches were being set, the scan since then may have missed.
@@ -211,6 +218,8 @@ class Ears:
         same = missing & self._suspects
         if not same:
             self._suspects, self._suspected_at = missing, now
+            if not missing and self.trusted:
+                self._say_well()
             return DOUBT if missing else None
         if now - self._suspected_at < DOUBT:
             return DOUBT
@@ -227,13 +236,18 @@ class Ears:
             self._say(_UNNAMED)
 
     def _say(self, reason: str) -> None:
-        if reason != self._blind:
-            if reason:
-                level = logging.INFO if self._spec.events is False else logging.WARNING
-                log.log(level, "%s: lives on scans: %s", self._name, reason)
-            else:
-                log.info("%s: watched by events", self._name)
+        gist = re.sub(r"\d+", "#", reason)
+        if reason and gist != self._said:
+            level = logging.INFO if self._spec.events is False else logging.WARNING
+            log.log(level, "%s: lives on scans: %s", self._name, reason)
+            self._said = gist
         self._blind = reason
+
+    def _say_well(self) -> None:
+        """Not before a scan has shown it: each new try would end what the next line says again."""
+        if self._said:
+            log.info("%s: watched by events", self._name)
+            self._said = ""
 
     @property
     def _name(self) -> str:

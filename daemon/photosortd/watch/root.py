@@ -1,7 +1,7 @@
 """One watched root: its ground, its ears, and the scans that are the truth about it."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from photosortd.errors import ConfigError, WorldError
 from photosortd.records import printable
@@ -9,9 +9,10 @@ from photosortd.watch.ears import Ears
 from photosortd.watch.ground import Change, Ground
 from photosortd.watch.ignore import Rules
 from photosortd.watch.inbox import Inbox
-from photosortd.watch.scan import Walk, ignored_by, list_directory
+from photosortd.watch.scan import ignored_by, list_directory, nothing
 from photosortd.watch.sight import mounts_below
 from photosortd.watch.values import Listing, RootSpec, RootState, Watched
+from photosortd.watch.walk import Walk
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,14 @@ _REMEMBERED = 1000  # problems that are not logged a second time
 class Root:
     """Driven by tick(); scans go on by one directory with each listing()."""
 
-    def __init__(self, spec: RootSpec, inbox: Inbox) -> None:
-        """Raises ConfigError for a pattern that cannot be used."""
+    def __init__(self, spec: RootSpec, inbox: Inbox, between: Callable[[], None] = nothing) -> None:
+        """`between` is called every few hundred files of a scan.
+
+        Raises ConfigError for a pattern that cannot be used.
+        """
         self.spec = spec
+        self._between = between
+        self._inherited = False  # its ground is known, but no watches are set on it
         self.path = spec.path
         self.ground = Ground(spec.path)
         self.ears = Ears(spec, inbox)
@@ -54,7 +60,10 @@ class Root:
             self._check(mounts_changed)
         if self.ground.lost:
             return
-        self._wanted |= self.ears.tick(now)
+        if self.ears.tick(now):
+            self._wanted = True
+            if self._walk is not None and not self._walk.directories:
+                self._walk = None  # it has seen nothing yet: there is no need for two
         if self._walk is None and (self._wanted or now >= self._next_scan):
             self._begin()
 
@@ -62,13 +71,14 @@ class Root:
         self._next_check = self._now + CHECK_EVERY
         change = self.ground.check(mounts_changed)
         sight = self.ground.sight
+        inherited, self._inherited = self._inherited, False
         if change is Change.LOST:
             log.warning("%s: paused: %s", printable(self.path), self.ground.lost)
             self._drop()
             self.ears.close()
         elif sight is None or self.ground.lost:
             return
-        elif change is Change.ARRIVED or (mounts_changed and self._is_deaf()):
+        elif change is Change.ARRIVED or inherited or (mounts_changed and self._is_deaf()):
             log.info("%s: watching %s", printable(self.path), sight)
             self._drop()
             self.ears.open(self._now, sight)
@@ -88,7 +98,15 @@ class Root:
         if self.ears.stale and self.ground.sight is not None:
             self.ears.open(self._now, self.ground.sight)
         self.ears.scan_begins()
-        self._walk = Walk(self.rules, watched=self.ears.watched(), wall=self._wall)
+        watched = self.ears.watched()
+        self._walk = Walk(self.rules, "", watched, self._wall, self._between)
+
+    def inherit(self, before: "Root") -> None:
+        """Stand in for a root at the same path: one that was paused there stays paused."""
+        self.ground = before.ground
+        self._inherited = True
+        self._last_scan = before._last_scan
+        self._directories, self._files = before._directories, before._files
 
     def close(self) -> None:
         """Take the watches down and end the scans."""
@@ -133,7 +151,7 @@ class Root:
             if self._side is None:
                 directory = next(iter(self._subtrees))
                 del self._subtrees[directory]
-                self._side = Walk(self.rules, directory)
+                self._side = Walk(self.rules, directory, between=self._between)
             listing = self._step(self._side, hinted=True)
             if self._side and self._side.done:
                 self._side = None

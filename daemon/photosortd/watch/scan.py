@@ -1,29 +1,27 @@
-"""Read a tree one directory at a time, under a root's descriptor, following no link.
-
-A walk holds the names of the directories still to visit and those in the present one, never the
-tree. What cannot be read is noted and does not end the walk.
-"""
+"""Read one directory under a root's descriptor, following no link, by the rules in force there."""
 
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from photosortd import files
 from photosortd.records import Stamp, printable
 from photosortd.watch.ignore import IGNORE_FILE, NO_MEDIA, Rules, read_ignore_file
-from photosortd.watch.kin import kin, slices
+from photosortd.watch.kin import kin
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
-SLICE = 5000  # files of one directory that are looked at in one step
-_NOTED = 20  # problems kept in words
-_RECENT = 10.0  # seconds before a walk that count as "just now"
+STRIDE = 200  # files between two calls of `between`: a second or two on the slowest share
 
 
 class Ignored(Exception):
     """The directory is not to be looked into; says by which rule."""
+
+
+def nothing() -> None:
+    """What is called between many files unless somebody wants to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,11 @@ class Contents:
 
 
 def read_directory(
-    descriptor: int, directory: str, rules: Rules, only: Collection[str] | None = None
+    descriptor: int,
+    directory: str,
+    rules: Rules,
+    only: Collection[str] | None = None,
+    between: Callable[[], None] = nothing,
 ) -> Contents:
     """Read an open directory; `directory` is its path below the root, `rules` its parent's.
 
@@ -56,7 +58,9 @@ def read_directory(
     if IGNORE_FILE in names:
         rules = _with_ignore_file(descriptor, directory, rules, problems)
     contents = Contents([], [], rules, problems)
-    for entry in entries:
+    for number, entry in enumerate(entries, 1):
+        if number % STRIDE == 0:
+            between()
         if only is None or kin(entry.name) in wanted:
             _add(entry, directory, contents)
     contents.directories.sort()
@@ -76,20 +80,26 @@ def _add(entry: os.DirEntry[str], directory: str, contents: Contents) -> None:
             contents.files.append(entry.name)
     except OSError as error:
         if error.errno not in GONE:
-            contents.problems.append(_problem(path, error))
+            contents.problems.append(problem(path, error))
 
 
 def stamps(
-    descriptor: int, directory: str, names: Iterable[str], problems: list[str]
+    descriptor: int,
+    directory: str,
+    names: Iterable[str],
+    problems: list[str],
+    between: Callable[[], None] = nothing,
 ) -> dict[str, Stamp]:
     """How these files of an open directory look now, without those that are none any more."""
     found = {}
-    for name in names:
+    for number, name in enumerate(names, 1):
+        if number % STRIDE == 0:
+            between()
         try:
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
         except OSError as error:
             if error.errno not in GONE:
-                problems.append(_problem(os.path.join(directory, name), error))
+                problems.append(problem(os.path.join(directory, name), error))
             continue
         if stat.S_ISREG(facts.st_mode):
             found[name] = Stamp.of(facts)
@@ -101,7 +111,7 @@ def _with_ignore_file(descriptor: int, directory: str, rules: Rules, problems: l
     try:
         lines, wrong = read_ignore_file(descriptor)
     except OSError as error:
-        problems.append(_problem(path, error))
+        problems.append(problem(path, error))
         return rules
     problems += [f"{printable(path)}: {complaint}" for complaint in wrong]
     return rules.with_patterns(directory, printable(path), lines) if lines else rules
@@ -174,99 +184,5 @@ def ignored_by(root: int, path: str, rules: Rules) -> str | None:
     return inside.ignored(path, directory=False)
 
 
-class Walk:
-    """One pass over a root, or over the part of it below `top`."""
-
-    def __init__(
-        self, rules: Rules, top: str = "", watched: Collection[int] | None = None, wall: float = 0.0
-    ) -> None:
-        """`watched`: the inodes of directories that inotify watches; None: not of interest."""
-        self._rules = rules
-        self._top = top
-        self._pending: list[tuple[str, Rules | None]] = [(top, None)]
-        self._directory = ""  # the one that is being read
-        self._slices: list[list[str]] = []  # names in it still to be looked at, the next one last
-        self._watched = watched
-        self._device: int | None = None
-        self._since_ns = int((wall - _RECENT) * 1e9)
-        self.directories = 0
-        self.files = 0
-        self.recent = 0  # files whose ctime is after the walk began, or just before
-        self.unwatched: set[int] = set()  # inodes of directories that no watch was seen for
-        self.problems: list[str] = []
-        self.failures = 0  # how many there were, of which `problems` names the first ones
-
-    @property
-    def done(self) -> bool:
-        return not (self._pending or self._slices)
-
-    def step(self, root: int) -> tuple[str, dict[str, Stamp]] | None:
-        """Read the next directory below the descriptor `root`: (path, files).
-
-        One with more than 5,000 files comes in slices, one with each step, what may be one shot
-        in one of them. None if it is ignored, gone or cannot be read, or nothing is left.
-        """
-        try:
-            if not self._slices and not self._enter(root):
-                return None
-            return self._directory, self._look(root, self._slices.pop())
-        except Ignored as reason:
-            if not self._directory:
-                self._note(f"all of it is ignored: {reason}")
-        except OSError as error:
-            self._slices.clear()
-            if error.errno not in GONE:
-                self._note(_problem(self._directory, error))
-        return None
-
-    def _enter(self, root: int) -> bool:
-        """Take the names in the next directory; False if there is none."""
-        if not self._pending:
-            return False
-        self._directory, rules = self._pending.pop()
-        if rules is None:
-            rules = rules_above(root, self._directory, self._rules)
-        with _opened(root, self._directory) as descriptor:
-            self._check_watched(os.fstat(descriptor), os.fstat(root).st_dev)
-            contents = read_directory(descriptor, self._directory, rules)
-        self.directories += 1
-        self._note(*contents.problems)
-        self._pending += [
-            (os.path.join(self._directory, name), contents.rules)
-            for name in reversed(contents.directories)
-        ]
-        self._slices = list(slices(contents.files, SLICE))[::-1]
-        return True
-
-    def _look(self, root: int, names: list[str]) -> dict[str, Stamp]:
-        problems: list[str] = []
-        with _opened(root, self._directory) as descriptor:
-            found = stamps(descriptor, self._directory, names, problems)
-        self._note(*problems)
-        self.files += len(found)
-        self.recent += sum(stamp.ctime_ns >= self._since_ns for stamp in found.values())
-        return found
-
-    def _check_watched(self, facts: os.stat_result, device: int) -> None:
-        # Other file systems mounted below have inode numbers of their own.
-        if self._watched is None or facts.st_dev != device:
-            return
-        if facts.st_ino not in self._watched:
-            self.unwatched.add(facts.st_ino)
-
-    def _note(self, *problems: str) -> None:
-        self.failures += len(problems)
-        self.problems += problems[: _NOTED - len(self.problems)]
-
-
-@contextmanager
-def _opened(root: int, directory: str) -> Iterator[int]:
-    descriptor = files.open_directory_beneath(root, directory)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _problem(path: str, error: OSError) -> str:
+def problem(path: str, error: OSError) -> str:
     return f"{printable(path) or '.'}: {error.strerror or error}"

@@ -76,8 +76,9 @@ class MountTable:
     id, and only its inotify watches are gone.
     """
 
-    def __init__(self) -> None:
-        self._descriptor = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, table: str = "/proc/self/mountinfo") -> None:
+        """`table`: another process's, if its mounts are not ours. Raises OSError."""
+        self._descriptor = os.open(table, os.O_RDONLY | os.O_CLOEXEC)
         self._poll = select.poll()
         # The kernel says POLLERR|POLLPRI on a change; see proc_pid_mountinfo(5), "poll".
         self._poll.register(self._descriptor, select.POLLERR | select.POLLPRI)

@@ -8,7 +8,7 @@ from photosortd.errors import WorldError
 from photosortd.records import Source, Stamp, printable
 from photosortd.watch.inbox import Inbox
 from photosortd.watch.root import Root
-from photosortd.watch.scan import GONE, stat_beneath
+from photosortd.watch.scan import GONE, nothing, stat_beneath
 from photosortd.watch.sight import MountTable
 from photosortd.watch.values import Hint, Listing, RootSpec, RootState
 
@@ -27,29 +27,50 @@ class Watcher:
         It must neither raise nor wait. Raises ConfigError for a pattern that cannot be used.
         """
         self._inbox = Inbox(wake)
-        self._roots = {spec.path: Root(spec, self._inbox) for spec in roots}
+        self.between: Callable[[], None] = nothing  # called while many files are looked at
+        self._roots = {spec.path: self._root(spec) for spec in roots}
         self._mounts: MountTable | None = None
+        self.mounts_changed = False  # before the last tick
         self._now = 0.0
         self._heard: dict[str, float] = {}  # when a root's last event came
         self._handed: Listing | None = None
 
     def start(self, now: float) -> None:
-        """Set the watches and begin the first scan of every root that is there."""
+        """Set the watches and begin the first scan of every root that is there.
+
+        Of large trees they are not set yet when it returns: see `setting_watches`.
+        """
         self._mounts = MountTable()
         self.tick(now, 0.0)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The roots, in the order of the configuration."""
+        return tuple(self._roots)
+
+    @property
+    def setting_watches(self) -> bool:
+        """Whether watches are still being set somewhere; it wakes the caller when they are."""
+        return any(root.ears.starting for root in self._roots.values())
+
+    def _root(self, spec: RootSpec) -> Root:
+        return Root(spec, self._inbox, lambda: self.between())
 
     def exchange(self, specs: Sequence[RootSpec]) -> None:
         """Watch these roots from the next tick on; those that stay as they are are not touched.
 
+        One with other settings is watched anew, but if it was paused, then it stays so.
         Raises ConfigError for a pattern that cannot be used, and changes nothing.
         """
         before = self._roots
         kept = {path: root for path, root in before.items() if root.spec in specs}
-        fresh = {spec.path: Root(spec, self._inbox) for spec in specs if spec.path not in kept}
+        fresh = {spec.path: self._root(spec) for spec in specs if spec.path not in kept}
         self._roots = {spec.path: {**kept, **fresh}[spec.path] for spec in specs}
         for path, root in before.items():
             if path not in kept:
                 root.close()
+            if path in fresh:
+                fresh[path].inherit(root)
 
     def stop(self) -> None:
         """Take all watches down. Calling it twice does no harm."""
@@ -63,9 +84,9 @@ class Watcher:
     def tick(self, now: float, wall: float) -> None:
         """Notice lost roots, dead threads and overflows, heal them, begin scans that are due."""
         self._now = now
-        changed = self._mounts is not None and self._mounts.changed()
+        self.mounts_changed = self._mounts is not None and self._mounts.changed()
         for root in self._roots.values():
-            root.tick(now, wall, changed)
+            root.tick(now, wall, self.mounts_changed)
 
     def hints(self) -> list[Hint]:
         """Files that events named since the last call, each once, in their order.

@@ -4,6 +4,7 @@ import hashlib
 import platform
 import select
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from photosortd.errors import BundleError, WorldError
@@ -11,7 +12,7 @@ from photosortd.records import Limits, printable
 from photosortd.vision import DECODE_VERSION
 from photosortd.vision.worker.process import Process
 from photosortd.vision.worker.protocol import Hello, reason_of
-from photosortd.vision.worker.slot import START_SECONDS
+from photosortd.vision.worker.slot import GLANCE, START_SECONDS, nothing
 
 _DISTRIBUTIONS = ("ai-edge-litert", "tflite-runtime", "numpy", "pillow", "pillow-heif")
 
@@ -44,9 +45,10 @@ def _processor() -> str:
     return "".join(sorted(wanted))
 
 
-def selftest(bundle_dir: str, limits: Limits) -> str:
+def selftest(bundle_dir: str, limits: Limits, between: Callable[[], None] = nothing) -> str:
     """Check hashes, model and golden images of a bundle in a fresh child; give `fingerprint()`.
 
+    `between` is called every second of the wait; what it raises ends the test and passes on.
     Raises BundleError if anything differs (a score by more than 0.02, or a label), or if the
     child dies on it or takes longer than its start and one photo's time.
     """
@@ -55,20 +57,21 @@ def selftest(bundle_dir: str, limits: Limits) -> str:
     except OSError as error:
         raise WorldError(f"a worker cannot be started: {error.strerror}") from error
     try:
-        _await(process, bundle_dir, START_SECONDS + limits.seconds)
+        _await(process, bundle_dir, START_SECONDS + limits.seconds, between)
     finally:
         process.kill()
         process.ended(timeout=5.0)
     return fingerprint()
 
 
-def _await(process: Process, bundle_dir: str, seconds: float) -> None:
+def _await(process: Process, bundle_dir: str, seconds: float, between: Callable[[], None]) -> None:
     poll = select.poll()
     poll.register(process.fileno(), select.POLLIN)
     until = time.monotonic() + seconds
     alive = True
     while alive and (left := until - time.monotonic()) > 0:
-        poll.poll(1000 * left)
+        between()
+        poll.poll(1000 * min(left, GLANCE))
         said, alive = process.messages()
         for message in said:
             if message.get("say") == "ready":

@@ -9,13 +9,14 @@ import logging
 import select
 import time
 from collections import deque
+from collections.abc import Callable
 
 from photosortd.errors import BundleError, PhotosortdError, WorldError
 from photosortd.records import Limits, printable
 from photosortd.vision.worker import protocol
 from photosortd.vision.worker.process import Process
 from photosortd.vision.worker.protocol import Answer, Hello, Job, ProtocolError
-from photosortd.vision.worker.slot import OUTSTANDING, START_SECONDS, Slot, Task
+from photosortd.vision.worker.slot import GLANCE, OUTSTANDING, START_SECONDS, Slot, Task, nothing
 
 _RESTART_TRIES = 5
 _BACKOFF = 0.25  # seconds, doubled with each failed start in a row
@@ -51,9 +52,10 @@ class Workers:
     def pids(self) -> tuple[int, ...]:
         return tuple(slot.process.pid for slot in self._slots if slot.process is not None)
 
-    def start(self) -> None:
+    def start(self, between: Callable[[], None] = nothing) -> None:
         """Start the processes and wait until each has loaded the bundle.
 
+        `between` is called every second meanwhile; what it raises ends them and passes on.
         Raises BundleError if one refuses it or dies on it again and again, WorldError if
         processes cannot be made.
         """
@@ -63,7 +65,8 @@ class Workers:
                 for slot in self._slots:
                     if slot.blame is not None and slot.hopeless:
                         raise slot.blame
-                self._listen(START_SECONDS, None)
+                between()
+                self._listen(GLANCE, None)
         except BaseException:
             self.close()
             raise

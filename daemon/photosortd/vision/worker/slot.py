@@ -9,6 +9,11 @@ from photosortd.vision.worker.protocol import Job
 OUTSTANDING = 2  # a worker decodes the next photo while it infers one
 START_SECONDS = 120.0  # a Pi may read the libraries from a slow card
 START_TRIES = 3
+GLANCE = 1.0  # seconds of waiting for a start between two calls of `between`
+
+
+def nothing() -> None:
+    """What is called while a start is awaited, unless somebody wants to be."""
 
 
 @dataclass(slots=True)
