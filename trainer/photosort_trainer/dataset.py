@@ -1,27 +1,24 @@
-"""The user's example photos: folders of originals → unique photos with their labels.
+"""The user's example photos: what the originals say → unique photos with their labels.
 
 Owns what counts as a photo, which label it has, and every reason to refuse a collection before
 long work starts. Reads only; a file that cannot be used is left out and named.
 """
 
 import hashlib
-import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photosort_trainer import originals
 from photosort_trainer.errors import DatasetError
-from photosortd.errors import BundleError, PhotoError
+from photosort_trainer.likeness import Look, look
+from photosort_trainer.originals import NONE, Entry, Part
+from photosortd.errors import PhotoError
 from photosortd.records import printable
-from photosortd.vision.bundle import check_category, folded
 from photosortd.vision.decode import Pixels, decode
-
-NONE = "none"
-"""The folder of photos that belong to no category."""
 
 ENOUGH = 20
 """Photos that a category needs: a fifth of them judges the result, and 4 is few enough."""
@@ -29,8 +26,7 @@ ENOUGH = 20
 LEAST = 5
 """What `--few` still needs: three to learn from, one to set the threshold, one to judge."""
 
-_JUNK = frozenset({"@eadir", "#recycle", "lost+found"})
-_PROBE = 64  # pixels: enough to make the decoder go through the whole file
+_PROBE = 64  # pixels: enough to make the decoder go through the whole file, and to compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +36,9 @@ class Photo:
     sha256: str  # lower-case hex of the file's bytes
     path: str  # of the first file with this content
     labels: frozenset[str]  # empty: belongs to no category
+    copies: tuple[str, ...] = ()  # paths of the other files
+    part: Part | None = None  # that the user gave it
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,19 @@ class Dataset:
         """Photos of no category."""
         return sum(not photo.labels for photo in self.photos)
 
+    @property
+    def looks(self) -> dict[str, Look]:
+        """By hash: what near-duplicates are found by."""
+        return {photo.sha256: photo.look for photo in self.photos if photo.look}
+
+
+@dataclass(slots=True)
+class _Content:
+    """What was found out about one content, file by file."""
+
+    look: Look
+    entries: list[Entry] = field(default_factory=list)
+
 
 def labels(photos: Sequence[Photo], names: Sequence[str]) -> NDArray[np.bool_]:
     """[photos, categories]"""
@@ -86,138 +98,98 @@ def pixels(photo: Photo, size: int) -> Pixels:
 
 
 def read(
-    originals: str | Path,
+    folder: str | Path,
     none: str | Path | None = None,
     few: bool = False,
-    progress: Callable[[list[str]], Iterable[str]] = iter,
+    progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
 ) -> Dataset:
-    """Read `originals`/<category>/… and, as photos of no category, `originals`/none and `none`.
-
-    The same bytes in two folders are one photo with two labels. `progress` wraps the list of
-    files to be read. Raises DatasetError for what no training could use: `ENOUGH` photos are
-    needed in every category, with `few` only `LEAST`.
-    """
-    folders, loose = _folders(Path(originals))
-    if none is not None:
-        folders.append((None, Path(none)))
-    files = [(category, path) for category, folder in folders for path in _files(folder)]
-    said: dict[str, set[str | None]] = defaultdict(set)
-    category_of = _by_path(files)
-    paths: dict[str, str] = {}
-    left_out = [LeftOut(path, "stands in no category's folder") for path in loose]
-    for path in progress([path for _, path in files]):
-        try:
-            sha256 = _fingerprint(path, known=paths)
-        except PhotoError as error:
-            left_out.append(LeftOut(path, str(error)))
-            continue
-        said[sha256].add(category_of[path])
-        paths.setdefault(sha256, path)
-    photos, torn = _photos(said, paths)
-    categories = tuple(sorted({name for name, _ in folders if name is not None}))
-    dataset = Dataset(categories, photos, (*left_out, *torn))
-    _check(dataset, originals, few)
-    return dataset
-
-
-def _folders(originals: Path) -> tuple[list[tuple[str | None, Path]], list[str]]:
-    """The categories' folders, and the files that stand beside them."""
-    if not originals.is_dir():
-        raise DatasetError(f"{printable(str(originals))}: no such folder")
-    entries = sorted(e for e in originals.iterdir() if not e.name.startswith("."))
-    folders = [e for e in entries if e.is_dir() and e.name.lower() not in _JUNK]
-    _check_names([e.name for e in folders if folded(e.name) != NONE], originals)
-    named: list[tuple[str | None, Path]] = [
-        (None if folded(e.name) == NONE else e.name, e) for e in folders
-    ]
-    if not any(name for name, _ in named):
+    """`survey`, and DatasetError for what no training could use."""
+    data = survey(folder, none, progress)
+    if problems := shortages(data, few):
         raise DatasetError(
-            f"{printable(str(originals))}: has no folders; make one for each category, "
-            "named as you want it called, and put its example photos there"
+            *(f"{printable(str(originals.root(folder)))}: {problem}" for problem in problems)
         )
-    return named, [str(e) for e in entries if not e.is_dir()]
+    return data
 
 
-def _check_names(names: list[str], originals: Path) -> None:
-    problems = []
-    seen: dict[str, str] = {}
-    for name in names:
+def survey(
+    folder: str | Path,
+    none: str | Path | None = None,
+    progress: Callable[[list[Entry]], Iterable[Entry]] = iter,
+) -> Dataset:
+    """Read every photo that `originals.find` names.
+
+    The same bytes under several labels are one photo with several labels. `progress` wraps the
+    list of files to be read. Raises DatasetError for folders and tables that cannot be used.
+    """
+    found = originals.find(folder, none)
+    left_out = [
+        LeftOut(path, "stands in no category's folder, and no line of labels.csv names it")
+        for path in found.loose
+    ]
+    contents: dict[str, _Content] = {}
+    for entry in progress(list(found.entries)):
         try:
-            check_category(name)
-        except BundleError as error:
-            problems.append(f"{error}; rename its folder")
-        earlier = seen.setdefault(folded(name), name)
-        if earlier != name:
-            problems.append(
-                f"'{printable(earlier)}' and '{printable(name)}' would share a directory where "
-                "case does not count; rename one folder"
-            )
-    if problems:
-        raise DatasetError(*(f"{printable(str(originals))}: {problem}" for problem in problems))
+            _read(entry, contents)
+        except PhotoError as error:
+            left_out.append(LeftOut(entry.path, str(error)))
+    judged = [_photo(sha256, contents[sha256]) for sha256 in sorted(contents)]
+    left_out += [each for each in judged if isinstance(each, LeftOut)]
+    photos = tuple(each for each in judged if isinstance(each, Photo))
+    return Dataset(found.categories, photos, tuple(left_out))
 
 
-def _files(folder: Path) -> Iterator[str]:
-    """Every file below `folder` that is not hidden, in a stable order."""
-    if not folder.is_dir():
-        raise DatasetError(f"{printable(str(folder))}: no such folder")
-    for here, below, names in os.walk(folder):
-        below[:] = sorted(b for b in below if not b.startswith(".") and b.lower() not in _JUNK)
-        yield from (os.path.join(here, n) for n in sorted(names) if not n.startswith("."))
-
-
-def _by_path(files: list[tuple[str | None, str]]) -> dict[str, str | None]:
-    return {path: category for category, path in files}
-
-
-def _fingerprint(path: str, known: dict[str, str]) -> str:
-    """The content's hash, once it is sure that the daemon's decoder can read it."""
+def _read(entry: Entry, contents: dict[str, _Content]) -> None:
+    """Note an entry under its content's hash, once it is sure that the decoder can read it."""
     try:
-        with open(path, "rb") as stream:
+        with open(entry.path, "rb") as stream:
             data = stream.read()
     except OSError as error:
         raise PhotoError(f"cannot be read: {error.strerror}") from error
     sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 not in known:
-        decode(data, _PROBE, _PROBE)
-    return sha256
+    if sha256 not in contents:
+        contents[sha256] = _Content(look(decode(data, _PROBE, _PROBE)))
+    contents[sha256].entries.append(entry)
 
 
-def _photos(
-    said: dict[str, set[str | None]], paths: dict[str, str]
-) -> tuple[tuple[Photo, ...], list[LeftOut]]:
-    """Unique photos, without those that are said to be of no category and of one."""
-    photos, torn = [], []
-    for sha256 in sorted(said):
-        names = frozenset(name for name in said[sha256] if name is not None)
-        if names and None in said[sha256]:
-            folders = ", ".join(sorted(names))
-            torn.append(LeftOut(paths[sha256], f"stands both in {NONE}/ and in {folders}/"))
-        else:
-            photos.append(Photo(sha256, paths[sha256], names))
-    return tuple(photos), torn
+def _photo(sha256: str, content: _Content) -> Photo | LeftOut:
+    """One photo, unless what is said of its files does not agree."""
+    first, *others = content.entries
+    names = frozenset().union(*(entry.labels for entry in content.entries))
+    parts = {entry.part for entry in content.entries if entry.part}
+    if names and any(not entry.labels for entry in content.entries):
+        folders = ", ".join(sorted(names))
+        return LeftOut(first.path, f"stands both in {NONE}/ and in {folders}/")
+    if len(parts) > 1:
+        given = " and ".join(sorted(parts))
+        return LeftOut(first.path, f"labels.csv gives the same photo to {given}")
+    copies = tuple(entry.path for entry in others)
+    return Photo(sha256, first.path, names, copies, parts.pop() if parts else None, content.look)
 
 
-def _check(dataset: Dataset, originals: str | Path, few: bool) -> None:
-    """Every complaint at once."""
+def shortages(data: Dataset, few: bool = False) -> list[str]:
+    """Why no training could use it, every complaint at once; empty if it can.
+
+    `ENOUGH` photos are needed in every category, with `few` only `LEAST`.
+    """
     needed = LEAST if few else ENOUGH
     problems = [
-        _shortage(category, dataset.count(category), needed, few)
-        for category in dataset.categories
-        if dataset.count(category) < needed
+        _shortage(category, data.count(category), needed, few)
+        for category in data.categories
+        if data.count(category) < needed
     ] or [
         f"category '{category}': only {others} photos are not in it, so there is nothing to tell "
         f"it from; {LEAST} are needed: put photos of other things into {NONE}/"
-        for category in dataset.categories
-        if (others := len(dataset.photos) - dataset.count(category)) < LEAST
+        for category in data.categories
+        if (others := len(data.photos) - data.count(category)) < LEAST
     ]
-    if problems and dataset.left_out:
-        first = dataset.left_out[0]
+    if problems and data.left_out:
+        first = data.left_out[0]
         problems.append(
-            f"{len(dataset.left_out)} files were left out, the first is "
+            f"{len(data.left_out)} files were left out, the first is "
             f"{printable(first.path)}: {first.reason}"
         )
-    if problems:
-        raise DatasetError(*(f"{printable(str(originals))}: {problem}" for problem in problems))
+    return problems
 
 
 def _shortage(category: str, count: int, needed: int, few: bool) -> str:

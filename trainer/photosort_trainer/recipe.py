@@ -14,6 +14,7 @@ class Recipe:
     size: int = 256  # pixels, of both sides of the network's input
     seed: int = 0
     few: bool = False  # categories with too few photos are accepted
+    split: tuple[float, float, float] = (0.6, 0.2, 0.2)  # training, validation, test
 
     augment: int = 6  # random versions of each training photo, beside itself
     held_out: int = 4  # versions of each validation photo: a new camera is no copy of the old one

@@ -7,25 +7,40 @@ parts depend on hashes, labels and seed alone.
 import csv
 import hashlib
 import io
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from dataclasses import dataclass
 
-from photosort_trainer.dataset import Photo
+from photosort_trainer.dataset import LeftOut, Photo
 from photosort_trainer.errors import DatasetError
 from photosort_trainer.files import write_whole
+from photosort_trainer.originals import Part
 from photosortd.records import printable
 
-
-class Part(StrEnum):
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
+__all__ = ["SHARES", "Part", "Split", "assign", "load", "save"]
 
 SHARES: Mapping[Part, float] = {Part.TRAIN: 0.6, Part.VALIDATION: 0.2, Part.TEST: 0.2}
 _FIELDS = ("sha256", "part", "path")
 _NO_LABEL = frozenset({""})  # photos of no category are shared out like a category of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Who got which part."""
+
+    parts: dict[str, Part]  # by hash
+    left_out: tuple[LeftOut, ...] = ()  # photos that got none
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Photos that are nearly the same: one scene, one part."""
+
+    photos: tuple[Photo, ...]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        return frozenset().union(*(_labels(photo) for photo in self.photos))
 
 
 def assign(
@@ -33,28 +48,64 @@ def assign(
     seed: int,
     kept: Mapping[str, Part] | None = None,
     shares: Mapping[Part, float] = SHARES,
-) -> dict[str, Part]:
+    alike: Mapping[str, int] | None = None,
+) -> Split:
     """The part of every photo by its hash, each label shared out as `shares` says.
 
     Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
-    Multi-Label Data" (2011): the rarest label first, each photo to the part that is shortest of
-    that label. `kept` are the parts of an earlier run, which do not change.
+    Multi-Label Data" (2011), of groups instead of photos: the rarest label first, each group to
+    the part that is shortest of that label. `kept` are the parts of an earlier run, which do not
+    change, and go before what the user gave. `alike` numbers the groups of nearly the same
+    photos: a new photo follows its group; one that would link two parts is left out.
     """
-    parts = {p.sha256: kept[p.sha256] for p in photos if kept and p.sha256 in kept}
+    parts = {p.sha256: part for p in photos if (part := _known(p, kept or {}))}
     wanting = _Wanting(photos, shares)
     for photo in photos:
         if photo.sha256 in parts:
-            wanting.give(photo, parts[photo.sha256])
-    left = {p.sha256: p for p in photos if p.sha256 not in parts}
+            wanting.give((photo,), parts[photo.sha256])
+    left_out: list[LeftOut] = []
+    left: list[_Group] = []
+    for group in _groups(photos, alike or {}):
+        new = tuple(photo for photo in group.photos if photo.sha256 not in parts)
+        sides = {parts[p.sha256] for p in group.photos if p.sha256 in parts}
+        if not new:
+            continue
+        if len(sides) > 1:
+            left_out += [LeftOut(p.path, _links(p, group, parts)) for p in new]
+        elif sides:
+            _give(new, sides.pop(), wanting, parts)
+        else:
+            left.append(_Group(new))
     while left:
-        label = _rarest(left.values())
-        fitting = [p for p in left.values() if label in _labels(p)]
-        for photo in sorted(fitting, key=lambda p: _lot(seed, p)):
-            part = wanting.shortest(label)
-            wanting.give(photo, part)
-            parts[photo.sha256] = part
-            del left[photo.sha256]
-    return parts
+        label = _rarest(left)
+        fitting = [group for group in left if label in group.labels]
+        for group in sorted(fitting, key=lambda g: (-len(g.photos), _lot(seed, g))):
+            _give(group.photos, wanting.shortest(label), wanting, parts)
+        left = [group for group in left if label not in group.labels]
+    return Split(parts, tuple(left_out))
+
+
+def _known(photo: Photo, kept: Mapping[str, Part]) -> Part | None:
+    return kept.get(photo.sha256, photo.part)
+
+
+def _groups(photos: Sequence[Photo], alike: Mapping[str, int]) -> list[_Group]:
+    together: dict[object, list[Photo]] = defaultdict(list)
+    for photo in photos:
+        together[alike.get(photo.sha256, photo.sha256)].append(photo)
+    return [_Group(tuple(each)) for each in together.values()]
+
+
+def _links(photo: Photo, group: _Group, parts: Mapping[str, Part]) -> str:
+    """Why a photo is left out, in the user's words."""
+    old = {parts[p.sha256]: p for p in group.photos if p.sha256 in parts}
+    named = " and ".join(f"{printable(p.path)} ({part})" for part, p in sorted(old.items()))
+    return f"hangs together with photos on different sides: {named}"
+
+
+def _give(photos: Sequence[Photo], part: Part, wanting: "_Wanting", parts: dict[str, Part]) -> None:
+    wanting.give(photos, part)
+    parts.update(dict.fromkeys((photo.sha256 for photo in photos), part))
 
 
 class _Wanting:
@@ -62,17 +113,18 @@ class _Wanting:
 
     def __init__(self, photos: Sequence[Photo], shares: Mapping[Part, float]) -> None:
         totals = Counter(label for photo in photos for label in _labels(photo))
-        self._photos = {part: share * len(photos) for part, share in shares.items()}
+        self._open = [part for part in Part if shares.get(part)]
+        self._photos = {part: shares.get(part, 0.0) * len(photos) for part in Part}
         self._labels = {
-            (part, label): share * total
-            for part, share in shares.items()
+            (part, label): shares.get(part, 0.0) * total
+            for part in Part
             for label, total in totals.items()
         }
 
     def shortest(self, label: str) -> Part:
         """Rounded: two ways to add up the same shares must not decide."""
         return max(
-            self._photos,
+            self._open,
             key=lambda part: (
                 round(self._labels[part, label], 6),
                 round(self._photos[part], 6),
@@ -80,24 +132,28 @@ class _Wanting:
             ),
         )
 
-    def give(self, photo: Photo, part: Part) -> None:
-        self._photos[part] -= 1
-        for label in _labels(photo):
-            self._labels[part, label] -= 1
+    def give(self, photos: Iterable[Photo], part: Part) -> None:
+        for photo in photos:
+            self._photos[part] -= 1
+            for label in _labels(photo):
+                self._labels[part, label] -= 1
 
 
 def _labels(photo: Photo) -> frozenset[str]:
     return photo.labels or _NO_LABEL
 
 
-def _rarest(photos: Iterable[Photo]) -> str:
-    counts = Counter(label for photo in photos for label in _labels(photo))
+def _rarest(groups: Iterable[_Group]) -> str:
+    counts = Counter(
+        label for group in groups for photo in group.photos for label in _labels(photo)
+    )
     return min(counts, key=lambda label: (counts[label], label))
 
 
-def _lot(seed: int, photo: Photo) -> str:
-    """A random order that only the seed and the content decide."""
-    return hashlib.sha256(f"{seed}:{photo.sha256}".encode()).hexdigest()
+def _lot(seed: int, group: _Group) -> str:
+    """A random order that only the seed and the contents decide."""
+    first = min(photo.sha256 for photo in group.photos)
+    return hashlib.sha256(f"{seed}:{first}".encode()).hexdigest()
 
 
 def load(path: str) -> dict[str, Part]:

@@ -4,6 +4,7 @@ Prints nothing and keeps nothing itself: what can be used again is kept by split
 scratch, and the bundle appears whole at the end.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,13 @@ from photosort_trainer import (
     export,
     fit,
     golden,
+    likeness,
     metrics,
     quiet,
     scratch,
     split,
 )
-from photosort_trainer.dataset import Dataset, Photo, labels, pixels
+from photosort_trainer.dataset import Dataset, LeftOut, Photo, labels, pixels
 from photosort_trainer.diary import Epoch
 from photosort_trainer.errors import DatasetError
 from photosort_trainer.features import Extractor
@@ -86,6 +88,7 @@ class _Parts:
     training: list[Photo]
     validation: list[Photo]
     test: list[Photo]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def run(request: Request, tell: Tell) -> Result:
@@ -101,6 +104,7 @@ def run(request: Request, tell: Tell) -> Result:
         request.originals, request.none, recipe.few, partial(tell.each, "reading photos")
     )
     parts = _share_out(request, data)
+    data = dataclasses.replace(data, left_out=(*data.left_out, *parts.left_out))
     quiet.load_tensorflow(recipe.seed)
     model, epochs = _learn(request, weights, parts, tell)
     eyes, shipped, categories, parity = _ship(model, parts, recipe, tell)
@@ -136,16 +140,23 @@ def _share_out(request: Request, data: Dataset) -> _Parts:
     """Each photo to its part, which it keeps in every later run with this directory."""
     path = os.path.join(request.out, "split.csv")
     kept = split.load(path)
-    parts = split.assign(data.photos, request.recipe.seed, kept)
-    split.save(path, {**kept, **parts}, data.photos)
-    _check_parts(data, parts, path)
-    chosen = {part: [p for p in data.photos if parts[p.sha256] is part] for part in Part}
-    return _Parts(data.categories, chosen[Part.TRAIN], chosen[Part.VALIDATION], chosen[Part.TEST])
+    shares = dict(zip(Part, request.recipe.split, strict=True))
+    made = split.assign(data.photos, request.recipe.seed, kept, shares, likeness.groups(data.looks))
+    split.save(path, {**kept, **made.parts}, data.photos)
+    _check_parts(data, made.parts, path)
+    chosen = {part: [p for p in data.photos if made.parts.get(p.sha256) is part] for part in Part}
+    return _Parts(
+        data.categories,
+        chosen[Part.TRAIN],
+        chosen[Part.VALIDATION],
+        chosen[Part.TEST],
+        made.left_out,
+    )
 
 
 def _check_parts(data: Dataset, parts: Mapping[str, Part], path: str) -> None:
     """An earlier split, or photos with many labels at once, can leave a part without a category."""
-    got = {(name, parts[p.sha256]) for p in data.photos for name in p.labels}
+    got = {(name, parts.get(p.sha256)) for p in data.photos for name in p.labels}
     problems = [
         f"category '{name}' has no photo in the part '{part}' of {printable(path)}: add photos, or "
         "remove that file to split anew"

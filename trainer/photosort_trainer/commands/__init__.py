@@ -13,7 +13,11 @@ from photosortd.errors import PhotosortdError
 
 EXIT_FAILED, EXIT_STOPPED = 1, 130
 
-_COMMANDS = {"train": "Learn categories from folders of example photos, and write a bundle."}
+_COMMANDS = {
+    "init": "Make folders for your example photos.",
+    "check": "Look at the example photos: how many, which are unusable, which are the same.",
+    "train": "Learn categories from folders of example photos, and write a bundle.",
+}
 
 
 class _Lazy(click.Group):
@@ -43,7 +47,7 @@ def group() -> None:
 def main() -> None:
     """The entry point: every error that is somebody's becomes a message and an exit code."""
     try:
-        group(standalone_mode=False)
+        sys.exit(group(standalone_mode=False))  # what a command said to its context, else 0
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -3,21 +3,15 @@
 import dataclasses
 import importlib.util
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from photosort_trainer import recipe as recipes
+from photosort_trainer.commands import progress
 from photosort_trainer.errors import TrainerError
 from photosortd.records import printable
 
@@ -49,6 +43,11 @@ _SHOWN = 10  # files left out that are named on the terminal
 )
 @click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0.")
 @click.option("--few", is_flag=True, help="Accept categories with 5 to 19 photos.")
+@click.option(
+    "--split",
+    callback=lambda ctx, param, value: _shares(value),
+    help="Percent for training, validation, test; 60/20/20.",
+)
 @click.option("--augment", type=click.IntRange(0, 1000), help="Random versions of each photo; 6.")
 def command(
     originals: str,
@@ -57,22 +56,37 @@ def command(
     weights_dir: str | None,
     none: str | None,
     few: bool,
-    **given: int | None,
+    **given: Any,
 ) -> None:
     """Learn from ORIGINALS/<category>/… and write a bundle to RUN/bundle.
 
-    The same photo in two folders has two labels. ORIGINALS/none holds photos of no category.
+    The same photo in two folders has two labels; ORIGINALS/labels.csv may name others.
+    ORIGINALS/none holds photos of no category.
     """
     _need_tensorflow()
     from photosort_trainer import training
 
     named = {name: value for name, value in given.items() if value is not None}
-    recipe = dataclasses.replace(recipes.defaults(backbone), few=few, **named)  # type: ignore[arg-type]
+    recipe = dataclasses.replace(recipes.defaults(backbone), few=few, **named)
     console = Console()
-    with _bars(console) as progress:
+    with progress.bars(console) as shown:
         request = training.Request(originals, out, recipe, weights_dir, none)
-        result = training.run(request, _Tell(progress))
+        result = training.run(request, _Tell(shown))
     _report(console, result)
+
+
+def _shares(said: str | None) -> tuple[float, float, float] | None:
+    """`60/20/20` → (0.6, 0.2, 0.2). Without test photos nobody would know how good it is."""
+    if said is None:
+        return None
+    try:
+        training, validation, test = (float(each) for each in said.split("/"))
+    except ValueError:
+        raise click.BadParameter("say three numbers, as in 60/20/20") from None
+    whole = training + validation + test
+    if min(training, validation, test) <= 0 or abs(whole - 100) > 0.01:
+        raise click.BadParameter("each is to be above 0, and they are to add up to 100")
+    return training / whole, validation / whole, test / whole
 
 
 def _need_tensorflow() -> None:
@@ -82,32 +96,18 @@ def _need_tensorflow() -> None:
         )
 
 
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-    )
-
-
 class _Tell:
     """Progress bars; what is said in between appears above them."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, shown: Progress) -> None:
+        self._progress = shown
         self._epochs: TaskID | None = None
 
     def say(self, text: str) -> None:
         self._progress.console.print(text, highlight=False, markup=False)
 
     def each(self, title: str, items: Sequence[T]) -> Iterator[T]:
-        task = self._progress.add_task(title, total=len(items), note="")
-        for item in items:
-            yield item
-            self._progress.advance(task)
+        return progress.each(self._progress, title, items)
 
     def epoch(self, epoch: "Epoch", of: int) -> None:
         if self._epochs is None:
