@@ -49,7 +49,15 @@ def test_an_error_of_the_photos_is_a_line_each_and_exit_1(tmp_path: Path):
 
 
 def test_usage_is_exit_2(tmp_path: Path):
-    assert run("train", "x", "--out", str(tmp_path), "--backbone", "vgg").returncode == 2
+    for wrong in (
+        ("--backbone", "vgg"),
+        ("--split", "60/40"),
+        ("--split", "100/0/0"),
+        ("--split", "nan/20/20"),
+        ("--precision", "me=2"),
+        ("--precision", "me"),
+    ):
+        assert run("train", "x", "--out", str(tmp_path), *wrong).returncode == 2, wrong
     assert run("train", "x").returncode == 2
 
 

@@ -24,7 +24,11 @@ class Backbone:
     name: str  # on the command line and in the bundle
     constructor: str  # in keras.applications
     files: tuple[str, ...]  # names of the weights' file: in a --weights-dir, then Keras' own
-    arguments: Mapping[str, float]
+    md5: str  # of Keras' own file, as keras.applications publishes it; '' if it does not
+    cost: float  # multiply-adds for one photo of 224×224, in thousand millions
+    scaling: str  # what it was trained on: 'signed' (-1…1), 'means', or 'inside' its own graph
+    last: str  # the first layer of its last blocks, which a refinement may unfreeze
+    arguments: Mapping[str, float | bool]
     note: str
 
     @property
@@ -33,11 +37,15 @@ class Backbone:
         return self.files[-1]
 
 
-def _mobilenet(name: str, alpha: float, published: str) -> Backbone:
+def _mobilenet(name: str, alpha: float, cost: float, published: str) -> Backbone:
     return Backbone(
         name,
         "MobileNet",
         (f"mobilenet_{alpha:.2f}_notop.weights.h5", published),
+        "",
+        cost,
+        "signed",
+        "conv_dw_12",
         {"alpha": alpha},
         f"MobileNet, {alpha:.0%} of its width",
     )
@@ -53,13 +61,78 @@ TABLE: Mapping[str, Backbone] = {
                 "mobilenet_v2_1.0_notop.weights.h5",
                 "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
             ),
+            "",
+            0.30,
+            "signed",
+            "block_15_expand",
             {"alpha": 1.0},
             "MobileNetV2: small, and good enough for most",
         ),
-        _mobilenet("mobilenet", 0.75, "mobilenet_7_5_224_tf_no_top.h5"),
-        _mobilenet("mobilenet_0.25", 0.25, "mobilenet_2_5_224_tf_no_top.h5"),
+        _mobilenet("mobilenet", 0.75, 0.33, "mobilenet_7_5_224_tf_no_top.h5"),
+        _mobilenet("mobilenet_0.25", 0.25, 0.04, "mobilenet_2_5_224_tf_no_top.h5"),
+        Backbone(
+            "mobilenet_v3",
+            "MobileNetV3Large",
+            ("weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",),
+            "07fb09a5933dd0c8eaafa16978110389",
+            0.22,
+            "inside",
+            "expanded_conv_13_expand",
+            {"include_preprocessing": True},
+            "MobileNetV3, large",
+        ),
+        Backbone(
+            "efficientnet_v2",
+            "EfficientNetV2B0",
+            ("efficientnetv2-b0_notop.h5",),
+            "893217f2bb855e2983157299931e43ff",
+            0.73,
+            "inside",
+            "block6h_expand_conv",
+            {"include_preprocessing": True},
+            "EfficientNetV2 B0",
+        ),
+        Backbone(
+            "resnet50",
+            "ResNet50",
+            ("resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",),
+            "4d473c1dd8becc155b73f8504c6f6626",
+            3.9,
+            "means",
+            "conv5_block3_1_conv",
+            {},
+            "ResNet50: large",
+        ),
+        Backbone(
+            "vgg19",
+            "VGG19",
+            ("vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",),
+            "253f8cb515780f3b799900260a226db6",
+            19.6,
+            "means",
+            "block5_conv1",
+            {},
+            "VGG19: the largest here",
+        ),
+        Backbone(
+            "inception_v3",
+            "InceptionV3",
+            ("inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",),
+            "bcbd6486424b2319ff4ef7d526e38f63",
+            2.9,
+            "signed",
+            "mixed9",
+            {},
+            "InceptionV3: large",
+        ),
     )
 }
+
+REPORT = ("resnet50", "vgg19", "inception_v3")
+"""The three that the description of photosortd compares."""
+
+_MEANS = (103.939, 116.779, 123.68)
+"""Of ImageNet's blue, green and red, as Caffe's networks want them taken off."""
 
 
 def find_weights(backbone: Backbone, weights_dir: str | None, environ: Mapping[str, str]) -> str:
@@ -76,9 +149,13 @@ def find_weights(backbone: Backbone, weights_dir: str | None, environ: Mapping[s
     cache = Path(environ.get("KERAS_HOME") or Path.home() / ".keras", "models")
     raise WeightsError(
         f"the weights of {backbone.name} are not in {printable(weights_dir)}: put "
-        f"{' or '.join(backbone.files)} there; or leave --weights-dir out, and Keras takes "
-        f"{backbone.published} from {printable(str(cache))}, or downloads it to there"
+        f"{' or '.join(backbone.files)} there{_hash(backbone)}; or leave --weights-dir out, and "
+        f"Keras takes {backbone.published} from {printable(str(cache))}, or downloads it to there"
     )
+
+
+def _hash(backbone: Backbone) -> str:
+    return f" (MD5 {backbone.md5})" if backbone.md5 else ""
 
 
 def build(backbone: Backbone, size: int, weights: str) -> Model:
@@ -91,9 +168,35 @@ def build(backbone: Backbone, size: int, weights: str) -> Model:
     network = _construct(backbone, size, weights)
     network.trainable = False
     pixels = keras.Input((size, size, 3), name="pixels")
-    # Both MobileNets were trained on -1…1; in the graph, so that no reader can forget it.
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
+    # In the graph, so that no reader can forget it.
+    scaled = _scaled(pixels, backbone.scaling)
     return keras.Model(pixels, network(scaled, training=False), name=f"{network.name}_pooled")
+
+
+def unfreeze(network: Model, backbone: Backbone) -> None:
+    """Let the last blocks learn; batch normalisation stays as ImageNet left it."""
+    import keras
+
+    inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
+    inner.trainable = True
+    below = True
+    for layer in inner.layers:
+        below = below and layer.name != backbone.last
+        layer.trainable = not below and not isinstance(layer, keras.layers.BatchNormalization)
+    if below:
+        raise WeightsError(f"{backbone.name}: this version of Keras has no layer {backbone.last}")
+
+
+def _scaled(pixels: Any, scaling: str) -> Any:
+    import keras
+
+    if scaling == "inside":
+        return pixels
+    if scaling == "means":
+        blue_first = keras.ops.flip(pixels, axis=-1)
+        offsets = [-mean for mean in _MEANS]
+        return keras.layers.Rescaling(1.0, offset=offsets, name="scale")(blue_first)
+    return keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
 
 
 def _construct(backbone: Backbone, size: int, weights: str) -> Model:
@@ -127,6 +230,6 @@ def _unusable(backbone: Backbone, weights: str, error: Exception) -> str:
     cache = os.path.join(os.environ.get("KERAS_HOME") or "~/.keras", "models")
     return (
         f"the weights of {backbone.name} could not be downloaded ({reason}): put "
-        f"{backbone.published} into {cache}, or {backbone.files[0]} into a folder and name that "
-        "by --weights-dir"
+        f"{backbone.published}{_hash(backbone)} into {cache}, or "
+        f"{backbone.files[0]} into a folder and name that by --weights-dir"
     )

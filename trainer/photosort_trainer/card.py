@@ -1,10 +1,10 @@
 """MODEL_CARD.md: what a bundle was trained on, how well it does, and for whom it is not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-from photosort_trainer.metrics import Quality, macro_f1
-from photosort_trainer.recipe import SCRATCH, Recipe
-from photosortd.vision.bundle import Category
+from photosort_trainer.recipe import SCRATCH, SMALL_SCRATCH
+from photosort_trainer.results import Photos, Results
 
 _HEADER = (
     "| category | learned from | thresholds from | tested on | threshold | precision | recall "
@@ -13,21 +13,17 @@ _HEADER = (
 )
 
 
-def write(
-    recipe: Recipe,
-    categories: Sequence[Category],
-    counts: Mapping[str, tuple[int, int, int]],
-    negatives: int,
-    found: Mapping[str, Quality],
-    export: Mapping[str, object],
-) -> str:
-    """Markdown. `counts` are photos to learn from, to set thresholds with and to test with."""
+def write(found: Results) -> str:
+    """Markdown, from the facts alone."""
+    macro = found.shipped_macro
+    size = found.recipe["size"]
+    counts = {each.category: each for each in found.photos}
     return "\n".join(
         (
             "# Model card",
             "",
-            f"Sorts photos into {len(categories)} categories. {_origin(recipe)} The input is "
-            f"stretched to {recipe.size}×{recipe.size}.",
+            f"Sorts photos into {len(found.categories)} categories. {_origin(found)} The input is "
+            f"stretched to {size}×{size}.",
             "",
             "## How well it does",
             "",
@@ -35,22 +31,61 @@ def write(
             "decoder and the classifier of the daemon:",
             "",
             *_HEADER,
-            *(_row(c, counts[c.name], found[c.name]) for c in categories),
+            *(_row(name, counts[name], found) for name in found.categories),
             "",
-            f"Macro-F1: {macro_f1(found):.3f}. {negatives} photos of no category took part.",
+            f"Macro-F1: {macro['macro_f1']:.3f} (with other photos of the same kind between "
+            f"{macro['low']:.3f} and {macro['high']:.3f}, 95 times out of 100). "
+            f"{_negatives(counts)} photos of no category took part.",
             "",
             "The test photos are of the same collections as the others. On photos of another "
             "camera, place or season expect less.",
             "",
-            *_limits(recipe, categories),
+            *_limits(found),
             "",
-            *_file(export),
+            *_file(next(each for each in found.exports if each["form"] == found.form)),
             "",
         )
     )
 
 
-def _file(export: Mapping[str, object]) -> tuple[str, ...]:
+def _negatives(counts: Mapping[str, Photos]) -> int:
+    none = counts["none"]
+    return none.training + none.validation + none.test
+
+
+def _origin(found: Results) -> str:
+    recipe = found.recipe
+    if found.winner == SMALL_SCRATCH:
+        return (
+            "A small residual network, trained from random weights on these photos alone, with "
+            f"{recipe['epochs']} random versions of each."
+        )
+    if found.winner == SCRATCH:
+        return "A network of four convolutions, trained from random weights on these photos alone."
+    tuned = ", whose last blocks learned too" if recipe["unfreeze"] else ""
+    return (
+        f"A head of {recipe['layers']} × {recipe['hidden']} nodes on the pooled features of "
+        f"{found.winner}, with weights from ImageNet{tuned}, and {recipe['augment']} random "
+        "versions of each photo."
+    )
+
+
+def _row(name: str, counts: Photos, found: Results) -> str:
+    quality = found.shipped[name]
+    threshold = "none" if quality["threshold"] is None else f"{quality['threshold']:.3f}"
+    both = counts.training + counts.validation
+    learned, set_by = (both, both) if found.plan["folds"] else (counts.training, counts.validation)
+    return (
+        f"| {_escaped(name)} | {learned} | {set_by} | {counts.test} | {threshold} "
+        f"| {quality['precision']:.3f} | {quality['recall']:.3f} | {quality['f1']:.3f} |"
+    )
+
+
+def _escaped(name: str) -> str:
+    return name.replace("|", "\\|")
+
+
+def _file(export: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         "## The file",
         "",
@@ -60,30 +95,7 @@ def _file(export: Mapping[str, object]) -> tuple[str, ...]:
     )
 
 
-def _origin(recipe: Recipe) -> str:
-    if recipe.backbone == SCRATCH:
-        return (
-            "A small residual network, trained from random weights on these photos alone, with "
-            f"{recipe.epochs} random versions of each."
-        )
-    return (
-        f"A head of {recipe.hidden} nodes on the pooled features of {recipe.backbone}, whose "
-        f"weights stay as they came from ImageNet, with {recipe.augment} random versions of each "
-        "photo."
-    )
-
-
-def _row(category: Category, counts: tuple[int, int, int], quality: Quality) -> str:
-    threshold = "none" if category.threshold is None else f"{category.threshold:.3f}"
-    name = category.name.replace("|", "\\|")
-    numbers = " | ".join(str(count) for count in counts)
-    return (
-        f"| {name} | {numbers} | {threshold} | {quality.precision:.3f} "
-        f"| {quality.recall:.3f} | {quality.f1:.3f} |"
-    )
-
-
-def _limits(recipe: Recipe, categories: Sequence[Category]) -> list[str]:
+def _limits(found: Results) -> list[str]:
     lines = [
         "## What it is not for",
         "",
@@ -91,18 +103,19 @@ def _limits(recipe: Recipe, categories: Sequence[Category]) -> list[str]:
         "somebody is. A photo of something else may look like one of them: check before relying "
         "on it.",
     ]
-    mute = [category.name for category in categories if category.threshold is None]
+    mute = [name for name in found.categories if found.shipped[name]["threshold"] is None]
     if mute:
         lines += [
             "",
             f"Nothing is filed into {', '.join(mute)} by itself: no threshold kept what was asked "
             "for. Name one in the configuration to use it all the same.",
         ]
-    if recipe.backbone == SCRATCH:
+    if found.winner == SMALL_SCRATCH:
         lines += [
             "",
             "A network this small that has seen so few photos is for demonstrations and tests. "
-            f"Its thresholds keep a precision of {recipe.precision:.0%} on the photos that set "
-            "them, at the price of recall. To sort a collection, train on a pretrained network.",
+            f"Its thresholds keep a precision of {found.plan['precision']:.0%} on the photos that "
+            "set them, at the price of recall. To sort a collection, train on a pretrained "
+            "network.",
         ]
     return lines

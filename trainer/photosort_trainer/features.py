@@ -1,13 +1,15 @@
 """A frozen network's pooled features of every photo and version, computed once and kept on disk.
 
 Owns the cache: a file for each photo, under a key of everything that moves a feature (network and
-its weights, size, decoder, augmentation). A run that is cut off goes on where it was.
+its weights, size, decoder, augmentation). A run that is cut off goes on where it was. Learning
+reads them from one table that is mapped, so memory does not grow with the number of photos.
 """
 
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import augment
-from photosort_trainer.dataset import Photo, pixels
+from photosort_trainer.dataset import Photo
 from photosort_trainer.files import write_whole
+from photosort_trainer.pictures import Pictures
 from photosortd.vision import DECODE_VERSION
 from photosortd.vision.decode import Pixels
 
@@ -37,32 +40,52 @@ class Extractor:
     def __init__(self, network: Model, name: str, size: int, cache: str | Path) -> None:
         import tensorflow as tf
 
-        self.size = size
+        self._pictures = Pictures(Path(cache), size)
         self._infer = tf.function(lambda batch: network(batch, training=False))
         self._folder = Path(cache, f"{name}-{size}-{_key(network)}")
 
-    def features(
+    def table(
         self,
-        wanted: Sequence[tuple[Photo, int]],
-        progress: Callable[[list[tuple[Photo, int]]], Iterable[tuple[Photo, int]]] = iter,
-    ) -> dict[str, Features]:
-        """The features of each photo and of its first so many versions, by hash.
+        photos: Sequence[Photo],
+        versions: int,
+        progress: Callable[[list[Photo]], Iterable[Photo]] = iter,
+    ) -> "Table":
+        """The features of these photos, each with its first so many versions beside itself.
 
         What is not in the cache is computed and kept, photo by photo. `progress` wraps the list
         of what is missing. Raises PhotoError for a file that has changed since.
         """
-        kept = {photo.sha256: self._kept(photo) for photo, _ in wanted}
-        missing = [(p, n) for p, n in wanted if len(kept[p.sha256]) < n + 1]
+        missing = [photo for photo in photos if len(self._kept(photo)) < versions + 1]
         with ThreadPoolExecutor(max_workers=1) as drawing:
-            for photo, versions in _ahead(drawing, self._draw, progress(missing)):
-                kept[photo.sha256] = self._run(versions)
-                self._keep(photo, kept[photo.sha256])
-        return {photo.sha256: kept[photo.sha256][: n + 1] for photo, n in wanted}
+            draw = partial(self._draw, versions)
+            for photo, before, drawn in _ahead(drawing, draw, progress(missing)):
+                new = self._run(drawn)
+                self._keep(photo, np.concatenate([before, new]) if len(before) else new)
+        return Table(self._pack(photos, versions), photos)
 
-    def _draw(self, item: tuple[Photo, int]) -> tuple[Photo, list[Pixels]]:
-        photo, count = item
-        plain = pixels(photo, self.size)
-        return photo, [augment.version(plain, photo.sha256, n) for n in range(count + 1)]
+    def _pack(self, photos: Sequence[Photo], versions: int) -> Path:
+        """One file of [photos, 1 + versions, d], in their order; made anew unless it is there."""
+        said = f"{versions} " + " ".join(photo.sha256 for photo in photos)
+        path = self._folder / f"table-{hashlib.sha256(said.encode()).hexdigest()[:16]}.npy"
+        if path.exists():
+            return path
+        width = self._kept(photos[0]).shape[1]
+        beside = path.with_suffix(".new")
+        mapped = np.lib.format.open_memmap(
+            beside, mode="w+", dtype=np.float16, shape=(len(photos), versions + 1, width)
+        )
+        for place, photo in enumerate(photos):
+            mapped[place] = self._kept(photo)[: versions + 1]
+        mapped.flush()
+        del mapped
+        beside.replace(path)
+        return path
+
+    def _draw(self, count: int, photo: Photo) -> tuple[Photo, Features, list[Pixels]]:
+        """The photo, the features that it has, and the versions that are missing."""
+        before, plain = self._kept(photo), self._pictures(photo)
+        wanted = range(len(before), count + 1)
+        return photo, before, [augment.version(plain, photo.sha256, n) for n in wanted]
 
     def _run(self, versions: list[Pixels]) -> Features:
         batches = (versions[k : k + _BATCH] for k in range(0, len(versions), _BATCH))
@@ -83,6 +106,25 @@ class Extractor:
 
     def _path(self, photo: Photo) -> Path:
         return self._folder / photo.sha256[:2] / f"{photo.sha256}.npy"
+
+
+class Table:
+    """Features of some photos, mapped from a file: [photos, 1 + versions, d]."""
+
+    def __init__(self, path: Path, photos: Sequence[Photo]) -> None:
+        self.rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        self._places = {photo.sha256: place for place, photo in enumerate(photos)}
+
+    @property
+    def width(self) -> int:
+        return int(self.rows.shape[2])
+
+    def holds(self, photos: Sequence[Photo]) -> bool:
+        return all(photo.sha256 in self._places for photo in photos)
+
+    def places(self, photos: Sequence[Photo]) -> NDArray[np.int64]:
+        """Where these photos stand in `rows`. KeyError for one that is not in the table."""
+        return np.array([self._places[photo.sha256] for photo in photos], np.int64)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

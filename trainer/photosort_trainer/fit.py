@@ -1,6 +1,6 @@
 """Learns a network's weights: loss, class weights, learning rate, and the choice of the best epoch.
 
-Owns the head on the frozen network's features too. Never sees a photo; the diary of a training is
+Owns the head on a frozen network's features too. Never opens a photo; the diary of a training is
 `diary`'s.
 """
 
@@ -15,6 +15,7 @@ from photosort_trainer.diary import LOSS, Diary, Epoch
 from photosort_trainer.recipe import Recipe
 
 Model = Any  # keras.Model, which has no types
+Batches = Any  # keras.utils.PyDataset, which has no types
 Array = NDArray[Any]
 
 
@@ -24,37 +25,50 @@ def head(inputs: int, outputs: int, recipe: Recipe) -> Model:
 
     penalty = keras.regularizers.L2(recipe.penalty)
     features = keras.Input((inputs,), name="features")
-    hidden = keras.layers.Dense(
-        recipe.hidden, activation="relu", kernel_regularizer=penalty, name="hidden"
-    )(features)
-    kept = keras.layers.Dropout(recipe.dropout, name="dropout")(hidden)
+    x = features
+    for number in range(recipe.layers):
+        x = keras.layers.Dense(
+            recipe.hidden,
+            activation=recipe.activation,
+            kernel_regularizer=penalty,
+            name=f"hidden_{number + 1}",
+        )(x)
+        x = keras.layers.Dropout(recipe.dropout, name=f"dropout_{number + 1}")(x)
     scores = keras.layers.Dense(
         outputs, activation="sigmoid", kernel_regularizer=penalty, name="scores"
-    )(kept)
+    )(x)
     return keras.Model(features, scores, name="head")
 
 
 def fit(
     model: Model,
-    training: Any,
-    validation: tuple[Array, Array],
+    training: Batches,
+    validation: Batches | None,
     truth: Array,
     recipe: Recipe,
     folder: str | Path,
     progress: Callable[[Epoch], None] = lambda epoch: None,
-    resume: bool = False,
 ) -> tuple[Epoch, ...]:
-    """Train `model`, leave it with the weights of its best epoch, and tell how it went.
+    """Train `model` for `recipe.epochs` and tell how it went.
 
-    `training` is a pair of inputs and labels, or a Keras data set, of photos with the labels
-    `truth`. The best weights are kept in `folder` whenever the validation loss improves. With
-    `resume` the state after each epoch is kept too and taken up again, and what was finished
-    before is only loaded.
+    The photos of `training` have the labels `truth`. With `validation` the best weights are kept
+    in `folder` whenever the validation loss improves, and `model` is left with them; without, it
+    is left with those of the last epoch. The state after each epoch is kept too and taken up
+    again, and what was finished before is only loaded.
     """
-    diary = Diary(Path(folder), progress, resume)
+    diary = Diary(Path(folder), progress, validation is not None)
     if not diary.finished:
         _compile(model, truth, recipe)
-        _run(model, training, validation, recipe, diary)
+        if not diary.is_over(recipe.patience):  # it was cut off between that and its end
+            model.fit(
+                training,
+                validation_data=validation,
+                epochs=recipe.epochs,
+                shuffle=False,  # the batches know their order, and it is the same after a stop
+                verbose=0,
+                callbacks=diary.callbacks(model, recipe.patience, training),
+            )
+        diary.finish(model)
     model.load_weights(str(diary.weights))
     return tuple(diary.epochs)
 
@@ -69,25 +83,6 @@ def _compile(model: Model, truth: Array, recipe: Recipe) -> None:
         # Keras adds the penalty to its losses; it goes on falling when the photos are learned.
         metrics=[keras.metrics.MeanMetricWrapper(loss, name=LOSS)],
     )
-
-
-def _run(
-    model: Model, training: Any, validation: tuple[Array, Array], recipe: Recipe, diary: Diary
-) -> None:
-    pair = isinstance(training, tuple)
-    model.fit(
-        *(_floats(training) if pair else (training,)),
-        validation_data=_floats(validation),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch if pair else None,
-        verbose=0,
-        callbacks=diary.callbacks(recipe.patience, training),
-    )
-    diary.finish()
-
-
-def _floats(pair: tuple[Array, Array]) -> tuple[Array, ...]:
-    return tuple(side.astype(np.float32) for side in pair)
 
 
 def _optimizer(recipe: Recipe, photos: int) -> Any:
@@ -123,9 +118,17 @@ def balanced_loss(truth: Array, balance: float, smoothing: float) -> Callable[..
     return loss
 
 
+def bare(model: Model) -> Model:
+    """The same layers, without loss and optimizer: anybody's Keras can load it."""
+    import keras
+
+    return keras.Model(model.input, model.output, name=model.name)
+
+
 def whole(network: Model, top: Model, size: int) -> Model:
     """Pixels 0…255 [n, size, size, 3] → scores: network and head in one."""
     import keras
 
     pixels = keras.Input((size, size, 3), name="pixels")
-    return keras.Model(pixels, top(network(pixels), training=False), name="whole")
+    scores = bare(top)(network(pixels, training=False), training=False)
+    return keras.Model(pixels, scores, name="whole")

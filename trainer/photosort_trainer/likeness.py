@@ -4,7 +4,7 @@ They must not stand on both sides of a split: a network that has learned from on
 the others. Pure, but for `look`, which computes what is compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,27 +63,38 @@ def groups(looks: Mapping[str, Look]) -> dict[str, int]:
     return dict(zip(keys, numbers.tolist(), strict=True))
 
 
-def _pairs(looks: list[Look]) -> tuple[list[int], list[int]]:
+def is_like(new: Look, others: Sequence[Look]) -> bool:
+    """Whether it is nearly the same as one of the others."""
+    return bool(_Many(others).like(new).any())
+
+
+def _pairs(looks: Sequence[Look]) -> tuple[list[int], list[int]]:
     """The positions of the two of every pair that is nearly the same."""
-    waves = np.array([each.waves for each in looks], np.uint64)
-    slopes = np.array([each.slopes for each in looks], np.uint64)
-    taken = np.array(
-        [each.taken for each in looks],
-        "datetime64[ms]",
-    )
-    firsts, seconds = [], []
-    for place in range(len(looks) - 1):
-        others = slice(place + 1, None)
-        apart = _bits(waves[others] ^ waves[place])
-        apart_too = _bits(slopes[others] ^ slopes[place])
-        same = (apart <= SAME[0]) & (apart_too <= SAME[1])
-        close = (apart <= CLOSE[0]) & (apart_too <= CLOSE[1])
-        seconds_apart = np.abs((taken[others] - taken[place]) / np.timedelta64(1, "s"))
-        burst = (seconds_apart <= BURST_SECONDS) & (apart <= BURST_BITS)  # NaT compares false
-        found = np.flatnonzero(same | close | burst) + place + 1
+    every, firsts, seconds = _Many(looks), [], []
+    for place, each in enumerate(looks):
+        found = np.flatnonzero(every.like(each)[place + 1 :]) + place + 1
         firsts += [place] * len(found)
         seconds += found.tolist()
     return firsts, seconds
+
+
+class _Many:
+    """Looks to be compared with one other at once."""
+
+    def __init__(self, looks: Sequence[Look]) -> None:
+        self._waves = np.array([each.waves for each in looks], np.uint64)
+        self._slopes = np.array([each.slopes for each in looks], np.uint64)
+        self._taken = np.array([each.taken for each in looks], "datetime64[ms]")
+
+    def like(self, other: Look) -> NDArray[np.bool_]:
+        """[looks]"""
+        waves = _bits(self._waves ^ np.uint64(other.waves))
+        slopes = _bits(self._slopes ^ np.uint64(other.slopes))
+        same = (waves <= SAME[0]) & (slopes <= SAME[1])
+        close = (waves <= CLOSE[0]) & (slopes <= CLOSE[1])
+        apart = np.abs((self._taken - np.datetime64(other.taken, "ms")) / np.timedelta64(1, "s"))
+        burst = (apart <= BURST_SECONDS) & (waves <= BURST_BITS)  # NaT compares false
+        return np.asarray(same | close | burst, bool)
 
 
 def _bits(values: NDArray[np.uint64]) -> NDArray[np.int64]:

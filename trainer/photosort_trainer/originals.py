@@ -24,6 +24,9 @@ LABELS = "labels.csv"
 """Columns `file` (below the folder), `labels` (separated by `;`; empty: as its folder says) and,
 if you like, `part`."""
 
+SOURCES = "SOURCES.csv"
+"""In a category's folder: where photos from the web come from. No example itself."""
+
 BELOW = Path("images", "original")
 """Where `photosort-train init` makes the categories' folders."""
 
@@ -84,7 +87,7 @@ def find(folder: str | Path, none: str | Path | None = None) -> Originals:
     top = root(folder)
     folders, loose = _folders(top)
     rows = _table(top)
-    _check_names([each.name for each in folders if folded(each.name) != NONE], top, "its folder")
+    check_names([each.name for each in folders if folded(each.name) != NONE], top, "its folder")
     found = _Found()
     for each in folders:
         _take(each, top, rows, found)
@@ -106,7 +109,7 @@ def make(folder: str | Path, categories: Sequence[str]) -> list[Path]:
     Returns all of them. Raises DatasetError for a name that cannot be used, OSError.
     """
     top = Path(folder, BELOW)
-    _check_names(list(categories), top, "it")
+    check_names(list(categories), top, "it")
     wanted = [top / name for name in (*categories, NONE)]
     for each in wanted:
         each.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,11 @@ def files(folder: Path) -> Iterator[str]:
         raise DatasetError(f"{printable(str(folder))}: no such folder")
     for here, below, names in os.walk(folder):
         below[:] = sorted(b for b in below if not b.startswith(".") and b.lower() not in _JUNK)
-        yield from (os.path.join(here, n) for n in sorted(names) if not n.startswith("."))
+        yield from (os.path.join(here, n) for n in sorted(names) if not _is_ours(n))
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(".") or name == SOURCES
 
 
 def _folders(top: Path) -> tuple[list[Path], list[str]]:
@@ -185,7 +192,7 @@ def _table(top: Path) -> dict[str, _Row]:
     if problems:
         raise DatasetError(*problems)
     named = {label for row in rows.values() for label in row.labels or ()}
-    _check_names(sorted(named), path, "it")
+    check_names(sorted(named), path, "it")
     return rows
 
 
@@ -210,7 +217,8 @@ def _parse(row: Mapping[str | None, str | None], top: Path) -> tuple[str, _Row]:
     return name, _Row(given if labels else None, Part(part) if part else None)
 
 
-def _check_names(names: Sequence[str], where: Path, what: str) -> None:
+def check_names(names: Sequence[str], where: Path, what: str = "it") -> None:
+    """Raises DatasetError, with every complaint, for names that are no categories."""
     problems = []
     seen: dict[str, str] = {}
     for name in names:

@@ -1,50 +1,73 @@
-"""Every setting of a training in one frozen value. It travels in the bundle."""
+"""Every setting of a training in frozen values. The recipe of the winner travels in the bundle."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-SCRATCH = "small_scratch"
+SMALL_SCRATCH = "small_scratch"
+"""Our small residual network, for the demo and for tests."""
+
+SCRATCH = "scratch"
+"""The network from random weights that pretrained ones are compared with."""
+
+CLASSIC = 0.1
+"""The one threshold for all of the first photosort."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The defaults did best on photos of collections that were not learned from."""
+    """How one network learns. The defaults did best on photos of collections that were not
+    learned from."""
 
     backbone: str = "mobilenet_v2"
     size: int = 256  # pixels, of both sides of the network's input
     seed: int = 0
-    few: bool = False  # categories with too few photos are accepted
-    split: tuple[float, float, float] = (0.6, 0.2, 0.2)  # training, validation, test
 
-    augment: int = 6  # random versions of each training photo, beside itself
-    held_out: int = 4  # versions of each validation photo: a new camera is no copy of the old one
+    augment: int = 20  # random versions of each training photo, beside itself
     epochs: int = 60  # at most; patience ends it sooner
     patience: int = 10  # epochs without a better validation loss
     batch: int = 256
     learning_rate: float = 1e-3
     decay: bool = False  # of the learning rate, along a cosine, over all epochs
 
-    hidden: int = 256  # nodes of the head
+    layers: int = 1  # hidden ones of the head
+    hidden: int = 256  # nodes of each
+    activation: str = "relu"
     dropout: float = 0.4
     penalty: float = 2e-3  # L2, on the weights
     smoothing: float = 0.2  # of the labels: targets stand at 0.1 and 0.9
     balance: float = 0.5  # a positive weighs (negatives / positives) ** balance
 
-    precision: float = 0.0  # that a threshold has to keep on held-out photos
+    unfreeze: int = 0  # epochs in which the last blocks learn too
+    unfreeze_rate: float = 1e-5
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run tries, and how it judges."""
+
+    candidates: tuple[Recipe, ...]
+    seed: int = 0
+    few: bool = False  # categories with too few photos are accepted
+    split: tuple[float, float, float] = (0.6, 0.2, 0.2)  # training, validation, test
+    held_out: int = 4  # versions of each held-out photo: a new camera is no copy of the old one
+    folds: int = 5  # of training and validation photos, for thresholds; 0: validation photos alone
+    trial_epochs: int = 1  # for each combination of the refinement; 0: no refinement
+    precision: float = 0.0  # that every threshold has to keep on held-out photos
+    promises: Mapping[str, float] = field(default_factory=dict)  # precision, by category
+    classic: bool = False  # ship the one threshold for all
+
+
 def defaults(backbone: str) -> Recipe:
-    """The settings of a backbone that the user did not name."""
+    """The settings of a network that the user did not name."""
     return Recipe(**{"backbone": backbone, **_OWN.get(backbone, {})})  # type: ignore[arg-type]
 
 
-# From random weights every epoch sees new versions, and the result is only to be shown: better
-# to leave a photo alone than to file it wrongly.
+# From random weights every epoch sees new versions.
 _OWN: Mapping[str, Mapping[str, object]] = {
-    SCRATCH: {
+    SMALL_SCRATCH: {
         "size": 128,
         "epochs": 300,
         "patience": 1000,
@@ -54,6 +77,14 @@ _OWN: Mapping[str, Mapping[str, object]] = {
         "dropout": 0.3,
         "penalty": 1e-4,
         "smoothing": 0.1,
-        "precision": 0.75,
-    }
+    },
+    SCRATCH: {
+        "epochs": 40,
+        "patience": 8,
+        "batch": 32,
+        "learning_rate": 3e-4,
+        "hidden": 512,
+        "penalty": 0.0,
+        "smoothing": 0.0,
+    },
 }

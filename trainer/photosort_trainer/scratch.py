@@ -1,46 +1,59 @@
-"""The small network that is trained from random weights: under 1 MB, for the demo and for tests.
+"""The networks that are trained from random weights: their shapes, and nothing else.
 
-Owns its shape and its training, which goes on where it was cut off.
+`report_network` is the one that pretrained networks have to beat; `small_network`, under 1 MB, is
+for the demo and for tests.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from photosort_trainer import augment, fit
-from photosort_trainer.dataset import Photo, labels, pixels
-from photosort_trainer.diary import Epoch
-from photosort_trainer.recipe import Recipe
-from photosortd.vision import DECODE_VERSION
-from photosortd.vision.decode import Pixels
-
 Model = Any  # keras.Model, which has no types
-Bools = NDArray[np.bool_]
 
 _WIDTHS = (24, 48, 96, 128)  # 0.41 million weights, 0.83 MB in half precision
 # Keras' 0.99 is made for runs of many thousand steps; ours has some hundred.
 _MOMENTUM = 0.9
-# Settings that do not reach this training.
-_ELSEWHERE = frozenset({"few", "augment", "held_out", "hidden", "precision"})
+
+VERSION = 1
+"""Of both shapes. Count up with every change: what was learned before does not fit any more."""
 
 
-def small_network(categories: int, recipe: Recipe) -> Model:
+def report_network(
+    categories: int = 6, size: int = 256, dense: int = 512, dropout: float = 0.4
+) -> Model:
+    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories].
+
+    Four pairs of 2×2 convolution and max pooling, two dense layers; 17,086,902 weights with six
+    categories at 256×256.
+    """
+    import keras
+
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 255.0, name="scale")(inputs)
+    for filters in (16, 32, 64, 128):
+        x = keras.layers.Conv2D(
+            filters, 2, padding="same", activation="relu", name=f"convolution_{filters}"
+        )(x)
+        x = keras.layers.MaxPooling2D(2, name=f"pooling_{filters}")(x)
+    x = keras.layers.Dropout(0.3, name="dropout_0")(x)
+    x = keras.layers.Flatten(name="flat")(x)
+    for number in (1, 2):
+        x = keras.layers.Dense(dense, activation="relu", name=f"dense_{number}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
+    scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
+    return keras.Model(inputs, scores, name="scratch")
+
+
+def small_network(categories: int, size: int, dropout: float, penalty: float) -> Model:
     """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories]."""
     import keras
 
-    inputs = keras.Input((recipe.size, recipe.size, 3), name="pixels")
+    inputs = keras.Input((size, size, 3), name="pixels")
     x = keras.layers.Rescaling(1 / 255.0, name="scale")(inputs)
-    x = _convolved(x, _WIDTHS[0], 2, recipe.penalty)
+    x = _convolved(x, _WIDTHS[0], 2, penalty)
     for width in _WIDTHS[1:]:
-        x = _convolved(x, width, 2, recipe.penalty)
-        x = keras.layers.add([x, _convolved(x, width, 1, recipe.penalty)])
+        x = _convolved(x, width, 2, penalty)
+        x = keras.layers.add([x, _convolved(x, width, 1, penalty)])
     x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(recipe.dropout)(x)
+    x = keras.layers.Dropout(dropout)(x)
     scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
     return keras.Model(inputs, scores, name="small_scratch")
 
@@ -59,72 +72,3 @@ def _convolved(x: Any, width: int, stride: int, penalty: float) -> Any:
     )(x)
     x = keras.layers.BatchNormalization(momentum=_MOMENTUM)(x)
     return keras.layers.ReLU()(x)
-
-
-def train(
-    training: Sequence[Photo],
-    validation: Sequence[Photo],
-    names: Sequence[str],
-    recipe: Recipe,
-    cache: str | Path,
-    progress: Callable[[Epoch], None] = lambda epoch: None,
-) -> tuple[Model, tuple[Epoch, ...]]:
-    """Train it; every epoch sees another version of each photo.
-
-    The state after each epoch is kept under `cache`. Raises PhotoError for a photo that has
-    changed since it was looked at.
-    """
-    folder = Path(cache, f"scratch-{_key(training, validation, names, recipe)}")
-    model = small_network(len(names), recipe)
-    epochs = fit.fit(
-        model,
-        _versions(training, names, recipe),
-        (_pictures(validation, recipe.size), labels(validation, names)),
-        labels(training, names),
-        recipe,
-        folder,
-        progress,
-        resume=True,
-    )
-    return model, epochs
-
-
-def _pictures(photos: Sequence[Photo], size: int) -> NDArray[np.uint8]:
-    return np.stack([pixels(photo, size) for photo in photos])
-
-
-def _versions(photos: Sequence[Photo], names: Sequence[str], recipe: Recipe) -> Any:
-    """A Keras data set whose epoch n holds version n + 1 of every photo, in an order of its own."""
-    import keras
-
-    pictures, truth = _pictures(photos, recipe.size), labels(photos, names)
-
-    class Versions(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
-        epoch = 0  # set by fit
-
-        def __len__(self) -> int:
-            return -(-len(photos) // recipe.batch)
-
-        def __getitem__(self, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            order = np.random.default_rng((recipe.seed, self.epoch)).permutation(len(photos))
-            chosen = order[number * recipe.batch : (number + 1) * recipe.batch]
-            drawn = [self._version(pictures[i], photos[i]) for i in chosen]
-            return np.stack(drawn).astype(np.float32), truth[chosen].astype(np.float32)
-
-        def _version(self, picture: Pixels, photo: Photo) -> Pixels:
-            return augment.version(picture, photo.sha256, self.epoch + 1)
-
-    return Versions()
-
-
-def _key(
-    training: Sequence[Photo], validation: Sequence[Photo], names: Sequence[str], recipe: Recipe
-) -> str:
-    """Everything that decides the result: a state of another training must not be taken up."""
-    said = {
-        "recipe": {k: v for k, v in recipe.as_json().items() if k not in _ELSEWHERE},
-        "names": list(names),
-        "parts": [[(p.sha256, sorted(p.labels)) for p in part] for part in (training, validation)],
-        "versions": [DECODE_VERSION, augment.VERSION, _WIDTHS],
-    }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,48 +1,52 @@
-"""One run, from the folder of originals to the bundle: the page that knows the order of the steps.
+"""One run, from the folder of originals to bundle and report: the page that knows the order.
 
-Prints nothing and keeps nothing itself: what can be used again is kept by split, features and
-scratch, and the bundle appears whole at the end.
+Prints nothing and keeps nothing itself: what can be used again is kept by split, features,
+learners and search, and the bundle appears whole at the end. Test photos are looked at once, after
+everything is chosen.
 """
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import (
-    backbones,
     calibrate,
+    candidates,
     card,
     dataset,
-    export,
-    fit,
+    facts,
+    folds,
     golden,
+    learners,
     likeness,
-    metrics,
     quiet,
-    scratch,
+    report,
+    results,
+    shipping,
     split,
 )
-from photosort_trainer.dataset import Dataset, LeftOut, Photo, labels, pixels
-from photosort_trainer.diary import Epoch
+from photosort_trainer.candidates import Course, Tried
+from photosort_trainer.dataset import Dataset, Photo, labels
 from photosort_trainer.errors import DatasetError
-from photosort_trainer.features import Extractor
-from photosort_trainer.recipe import SCRATCH, Recipe
-from photosort_trainer.seeing import Eyes, verdicts
+from photosort_trainer.learners import Bench, Learned, Learner, Tell
+from photosort_trainer.pictures import Pictures
+from photosort_trainer.recipe import Plan
+from photosort_trainer.results import Results
+from photosort_trainer.shipping import Shipped
 from photosort_trainer.split import Part
+from photosort_trainer.stages import Stages
 from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, Category, write_bundle
 
 Model = Any  # keras.Model, which has no types
-T = TypeVar("T")
-
-_BATCH = 16
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Request:
 
     originals: str
     out: str  # the run's directory
-    recipe: Recipe
+    plan: Plan
     weights_dir: str | None = None
     none: str | None = None  # a folder of photos of no category, beside originals/none
 
@@ -65,93 +69,91 @@ class Result:
     """What came of it."""
 
     bundle: Bundle
-    data: Dataset
-    counts: dict[str, tuple[int, int, int]]  # photos in training, validation and test
-    found: dict[str, metrics.Quality]  # on test photos
-    parity: export.Parity
-    best: Epoch
-
-
-class Tell(Protocol):
-    """Where progress goes."""
-
-    def say(self, text: str) -> None: ...
-    def each(self, title: str, items: Sequence[T]) -> Iterable[T]: ...
-    def epoch(self, epoch: Epoch, of: int) -> None: ...
+    results: Results
+    report: Path
 
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The photos, shared out."""
 
-    names: tuple[str, ...]
-    training: list[Photo]
-    validation: list[Photo]
+    data: Dataset
+    alike: Mapping[str, int]
+    course: Course
     test: list[Photo]
-    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def both(self) -> list[Photo]:
+        """All that may be learned from."""
+        return [*self.course.training, *self.course.validation]
 
 
 def run(request: Request, tell: Tell) -> Result:
-    """Train as asked and write `request.out`/bundle.
+    """Train as asked; write `request.out`/bundle, model.keras, results.json and report.html.
 
     Raises TrainerError (and its kinds) for what the user can mend, PhotoError for a photo that
     changed meanwhile, OSError from the file system. An older bundle stays until the new one is
     whole.
     """
-    recipe = request.recipe
-    weights = _find_weights(request)
-    data = dataset.read(
-        request.originals, request.none, recipe.few, partial(tell.each, "reading photos")
-    )
+    plan = request.plan
+    for recipe in plan.candidates:
+        learners.check_weights(recipe, request.weights_dir)
+    bar = partial(tell.each, "reading photos")
+    data = dataset.read(request.originals, request.none, plan.few, bar)
+    _check_promises(plan, data)
     parts = _share_out(request, data)
-    data = dataclasses.replace(data, left_out=(*data.left_out, *parts.left_out))
-    quiet.load_tensorflow(recipe.seed)
-    model, epochs = _learn(request, weights, parts, tell)
-    eyes, shipped, categories, parity = _ship(model, parts, recipe, tell)
-    seen = eyes.scores(parts.test, progress=partial(tell.each, "judging by test photos"))[:, 0]
-    truth = labels(parts.test, parts.names)
-    found = metrics.qualities(parts.names, truth, verdicts(categories, seen))
-    counts = {name: _count(parts, name) for name in parts.names}
-    bundle = write_bundle(
-        Path(request.out, "bundle"),
-        model=shipped,
-        categories=categories,
-        height=recipe.size,
-        width=recipe.size,
-        backbone=recipe.backbone,
-        recipe=recipe.as_json(),
-        metrics={"test": metrics.as_json(found), "export": parity.as_json()},
-        golden=golden.choose(golden.drawings(), categories, eyes.look),
-        model_card=card.write(recipe, categories, counts, data.negatives, found, parity.as_json()),
-    )
-    best = min(epochs, key=lambda epoch: epoch.validation_loss)
-    return Result(bundle, data, counts, found, parity, best)
+    course, stages = parts.course, Stages(Path(request.out))
+    quiet.load_tensorflow(plan.seed)
+    bench = Bench(course.names, tuple(parts.both), request.cache, request.weights_dir, tell)
+    tried = []
+    for recipe in plan.candidates:
+        with stages.doing(recipe.backbone):
+            learner = learners.learner(recipe, bench)
+            tried.append(candidates.attempt(learner, course, recipe.backbone))
+    with stages.doing("refinement"):
+        winner = candidates.best(tried)
+        log = request.cache / "search.log"
+        refined = candidates.refine(winner, course, plan.trial_epochs, log, tell)
+    best = refined.best
+    with stages.doing("thresholds"):
+        held = _hold_out(best, parts, plan)
+        categories = _categories(held, course.names, plan)
+    with stages.doing("learning from all"):
+        model = _finish(best, parts, plan).whole()
+        _keep(model, Path(request.out, "model.keras"))
+    with stages.doing("export"):
+        pictures = Pictures(request.cache, best.recipe.size)
+        shipped = shipping.choose_form(model, categories, course, pictures, tell)
+    with stages.doing("test photos"):
+        judged = shipping.judge(shipped, categories, tried, course, parts.test, tell)
+    with stages.doing("report"):
+        found = facts.gather(
+            facts.Run(
+                parts.data, course, parts.test, tried, refined, plan, categories, held, shipped,
+                judged,
+            )
+        )  # fmt: skip
+        made = _write(request, found, best, categories, shipped)
+    stages.finish()
+    return made
 
 
-def _find_weights(request: Request) -> str:
-    """Before any long work: a missing file is the commonest trouble."""
-    if request.recipe.backbone == SCRATCH:
-        return ""
-    backbone = backbones.TABLE[request.recipe.backbone]
-    return backbones.find_weights(backbone, request.weights_dir, os.environ)
+# ---- photos
 
 
 def _share_out(request: Request, data: Dataset) -> _Parts:
     """Each photo to its part, which it keeps in every later run with this directory."""
     path = os.path.join(request.out, "split.csv")
     kept = split.load(path)
-    shares = dict(zip(Part, request.recipe.split, strict=True))
-    made = split.assign(data.photos, request.recipe.seed, kept, shares, likeness.groups(data.looks))
+    shares = dict(zip(Part, request.plan.split, strict=True))
+    alike = likeness.groups(data.looks)
+    made = split.assign(data.photos, request.plan.seed, kept, shares, alike)
     split.save(path, {**kept, **made.parts}, data.photos)
     _check_parts(data, made.parts, path)
     chosen = {part: [p for p in data.photos if made.parts.get(p.sha256) is part] for part in Part}
-    return _Parts(
-        data.categories,
-        chosen[Part.TRAIN],
-        chosen[Part.VALIDATION],
-        chosen[Part.TEST],
-        made.left_out,
-    )
+    data = dataclasses.replace(data, left_out=(*data.left_out, *made.left_out))
+    course = Course(data.categories, chosen[Part.TRAIN], chosen[Part.VALIDATION])
+    return _Parts(data, alike, course, chosen[Part.TEST])
 
 
 def _check_parts(data: Dataset, parts: Mapping[str, Part], path: str) -> None:
@@ -168,72 +170,90 @@ def _check_parts(data: Dataset, parts: Mapping[str, Part], path: str) -> None:
         raise DatasetError(*problems)
 
 
-def _learn(
-    request: Request, weights: str, parts: _Parts, tell: Tell
-) -> tuple[Model, tuple[Epoch, ...]]:
-    """The trained network: pixels 0…255 → scores."""
-    recipe = request.recipe
-    report = partial(tell.epoch, of=recipe.epochs)
-    if recipe.backbone == SCRATCH:
-        return scratch.train(
-            parts.training, parts.validation, parts.names, recipe, request.cache, report
-        )
-    network = backbones.build(backbones.TABLE[recipe.backbone], recipe.size, weights)
-    extractor = Extractor(network, recipe.backbone, recipe.size, request.cache)
-    wanted = [(photo, recipe.augment) for photo in parts.training]
-    wanted += [(photo, 0) for photo in parts.validation]
-    features = extractor.features(wanted, partial(tell.each, "computing features"))
-    truth = labels(parts.training, parts.names)
-    top = fit.head(int(network.output_shape[-1]), len(parts.names), recipe)
-    epochs = fit.fit(
-        top,
-        (
-            np.concatenate([features[photo.sha256] for photo in parts.training]),
-            np.repeat(truth, recipe.augment + 1, axis=0),
-        ),
-        (
-            np.concatenate([features[photo.sha256] for photo in parts.validation]),
-            labels(parts.validation, parts.names),
-        ),
-        truth,
-        recipe,
-        request.cache / "head",
-        report,
-    )
-    return fit.whole(network, top, recipe.size), epochs
-
-
-def _ship(
-    model: Model, parts: _Parts, recipe: Recipe, tell: Tell
-) -> tuple[Eyes, bytes, tuple[Category, ...], export.Parity]:
-    """Export, calibrate on what the exported model sees, and compare it with Keras."""
-    tell.say("converting to TFLite")
-    trained = export.keras_scores(model, _pixels(parts.validation, recipe.size))
-    truth = np.repeat(labels(parts.validation, parts.names), recipe.held_out + 1, axis=0)
-    tried = []
-    for form, data in export.forms(model, recipe.size):
-        eyes = Eyes(data, parts.names, recipe.size)
-        title = f"setting thresholds ({form})"
-        seen = eyes.scores(parts.validation, recipe.held_out, partial(tell.each, title))
-        categories = calibrate.categories(
-            parts.names, seen.reshape(-1, len(parts.names)), truth, recipe.precision
-        )
-        pair = (seen[:, 0], trained)
-        said = (verdicts(categories, pair[0]), verdicts(categories, pair[1]))
-        tried.append(export.parity(form, data, eyes.seconds(), pair, said))
-        if tried[-1].passes:
-            return eyes, data, categories, tried[-1]
-    raise export.refuse(tried)
-
-
-def _pixels(photos: Sequence[Photo], size: int) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(photos), _BATCH):
-        yield np.stack([pixels(photo, size) for photo in photos[start : start + _BATCH]])
-
-
-def _count(parts: _Parts, name: str) -> tuple[int, int, int]:
-    of = [
-        sum(name in photo.labels for photo in part)
-        for part in (parts.training, parts.validation, parts.test)
+def _check_promises(plan: Plan, data: Dataset) -> None:
+    problems = [
+        f"'{printable(name)}' was promised a precision, but there is no such category "
+        f"({', '.join(map(printable, data.categories))})"
+        for name in plan.promises
+        if name not in data.categories
     ]
-    return of[0], of[1], of[2]
+    if problems:
+        raise DatasetError(*problems)
+
+
+# ---- thresholds, and the last training
+
+
+def _frozen(best: Tried) -> Learner:
+    """The recipe as it stands: as many epochs as were best, since nothing is held out any more."""
+    return best.learner.by(dataclasses.replace(best.recipe, epochs=best.learned.best))
+
+
+def _hold_out(best: Tried, parts: _Parts, plan: Plan) -> facts.HeldOut:
+    """What networks say of photos that they have not learned from."""
+    if not plan.folds:
+        photos = parts.course.validation
+        return facts.HeldOut(photos, best.learned.scores(photos, plan.held_out))
+    dealt = folds.deal(parts.both, plan.folds, parts.alike, plan.seed)
+    scores = folds.held_out(
+        _frozen(best),
+        parts.both,
+        dealt,
+        plan.held_out,
+        lambda number: f"fold {number + 1} of {plan.folds}",
+    )
+    return facts.HeldOut(parts.both, scores)
+
+
+def _categories(held: facts.HeldOut, names: tuple[str, ...], plan: Plan) -> tuple[Category, ...]:
+    return calibrate.categories(
+        names,
+        held.raw,
+        labels(held.photos, names),
+        plan.precision,
+        plan.promises,
+        plan.classic,
+    )
+
+
+def _finish(best: Tried, parts: _Parts, plan: Plan) -> Learned:
+    """The same parts, fitted again on everything that may be learned from."""
+    if not plan.folds:
+        return best.learned
+    return _frozen(best).learn(parts.both, None, "learning from all")
+
+
+# ---- what is left behind
+
+
+def _keep(model: Model, path: Path) -> None:
+    """Structure and weights; whole or not there."""
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    model.save(beside)
+    beside.replace(path)
+
+
+def _write(
+    request: Request,
+    found: Results,
+    best: Tried,
+    categories: tuple[Category, ...],
+    shipped: Shipped,
+) -> Result:
+    """Bundle, results and report: all from the same facts."""
+    bundle = write_bundle(
+        Path(request.out, "bundle"),
+        model=shipped.data,
+        categories=categories,
+        height=best.recipe.size,
+        width=best.recipe.size,
+        backbone=best.recipe.backbone,
+        recipe=best.recipe.as_json(),
+        metrics=facts.bundle_metrics(found),
+        golden=golden.choose(golden.drawings(), categories, shipped.eyes.look),
+        model_card=card.write(found),
+    )
+    found = dataclasses.replace(found, bundle=bundle.id)
+    results.save(found, Path(request.out))
+    path = report.write(found, Path(request.out))
+    return Result(bundle, found, path)

@@ -15,8 +15,11 @@ EXIT_FAILED, EXIT_STOPPED = 1, 130
 
 _COMMANDS = {
     "init": "Make folders for your example photos.",
+    "gather": "Fetch more example photos from the web, with their licences.",
     "check": "Look at the example photos: how many, which are unusable, which are the same.",
     "train": "Learn categories from folders of example photos, and write a bundle.",
+    "status": "What a training has done, and is doing.",
+    "report": "Make the report of a training again.",
 }
 
 

@@ -1,0 +1,37 @@
+"""Decoded photos, kept on disk: each is decoded once, however many networks and epochs want it."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from photosort_trainer.dataset import Photo, pixels
+from photosort_trainer.files import write_whole
+from photosortd.vision import DECODE_VERSION
+from photosortd.vision.decode import Pixels
+
+
+class Pictures:
+    """Photos at one size, as the daemon's decoder sees them."""
+
+    def __init__(self, cache: Path, size: int) -> None:
+        self.size = size
+        self._folder = cache / f"pixels-{size}-{DECODE_VERSION}"
+
+    def __call__(self, photo: Photo) -> Pixels:
+        """Raises PhotoError for a photo that is needed and has changed since it was looked at."""
+        path = self._folder / photo.sha256[:2] / f"{photo.sha256}.npy"
+        kept = self._kept(path)
+        if kept is None:
+            kept = pixels(photo, self.size)
+            stream = io.BytesIO()
+            np.save(stream, kept, allow_pickle=False)
+            write_whole(path, stream.getvalue())
+        return kept
+
+    def _kept(self, path: Path) -> Pixels | None:
+        try:
+            found = np.load(path, allow_pickle=False)
+        except (FileNotFoundError, ValueError, EOFError):  # the last two: cut by a power failure
+            return None
+        return found if found.shape == (self.size, self.size, 3) else None
