@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photosort_trainer import calibrate, metrics, search
 from photosort_trainer.dataset import Photo, labels
-from photosort_trainer.learners import Learned, Learner, Tell
+from photosort_trainer.learners import Learned, Learner, Tell, tidy
 from photosort_trainer.metrics import Estimate
 from photosort_trainer.recipe import Recipe
 
@@ -92,9 +92,9 @@ def refine(winner: Tried, course: Course, trial_epochs: int, log: Path, tell: Te
     def judge(combination: Recipe) -> float:
         next(bar, None)
         short = winner.learner.by(dataclasses.replace(combination, epochs=trial_epochs))
-        tried = attempt(short, course, "")
-        tried.learned.forget()  # the study remembers what it was worth
-        return tried.estimate.macro_f1
+        worth = _worth(short, course)
+        tidy()
+        return worth
 
     trials = search.study(recipe, judge, log, winner.learned.folder.name)
     list(bar)
@@ -107,6 +107,13 @@ def refine(winner: Tried, course: Course, trial_epochs: int, log: Path, tell: Te
     before, after = recipe.as_json(), leading.recipe.as_json()
     changed = {name: value for name, value in after.items() if value != before[name]}
     return Refined(leading, trials, changed)
+
+
+def _worth(learner: Learner, course: Course) -> float:
+    """Of one combination. Nothing of it is kept: the study remembers what it was worth."""
+    tried = attempt(learner, course, "")
+    tried.learned.forget()
+    return tried.estimate.macro_f1
 
 
 def _better(leading: Tried, recipe: Recipe, course: Course) -> Tried:

@@ -285,3 +285,11 @@ def fresh(recipe: Recipe) -> None:
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
+
+
+def tidy() -> None:
+    """What Keras and TensorFlow remember of networks that nobody holds any more goes: a search
+    makes dozens."""
+    import keras
+
+    keras.utils.clear_session(free_memory=True)
