@@ -2,6 +2,8 @@
 #
 #   make demo     watch photosortd sort photos        (PHOTOS=~/Pictures: your own)
 #   make test     every test that this machine can run
+#   make torture  the proof that nothing is lost, in its long form (more than an hour; as root)
+#   make bench-train  the trainer against a plain Keras script   (PHOTOS=DIR: yours)
 #   make check    format, lint, types, import layers, imports without TensorFlow
 #
 #   sudo make install      the service: commands, units, an example configuration
@@ -13,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format demo-bundle install uninstall clean
+.PHONY: help demo test torture bench-train check format demo-bundle install uninstall clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,6 +48,13 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(PYTEST)
 
+torture: $(VENV)/.dev
+	@mkdir -p build
+	@$(BIN)/python -m pytest tests/torture --effort=long --figures=build/torture.md $(PYTEST)
+
+bench-train: $(VENV)/.dev
+	@$(BIN)/python benchmarks/train.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH)
+
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -61,7 +70,8 @@ format: $(VENV)/.dev
 demo-bundle: $(VENV)/.dev
 	@test -n "$(PHOTOS)" || { echo "say from which photos: make demo-bundle PHOTOS=DIR" >&2; exit 2; }
 	@rm -rf build/demo-run
-	@$(BIN)/photosort-train train "$(PHOTOS)" --backbone small_scratch --out build/demo-run $(TRAIN)
+	@$(BIN)/photosort-train train "$(PHOTOS)" --backbone small_scratch --folds 0 \
+	  --trial-epochs 0 --precision 0.75 --out build/demo-run $(TRAIN)
 	@rm -rf daemon/photosortd/assets/demo-bundle
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle

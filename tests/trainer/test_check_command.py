@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from drawing import draw_photo
+from photosort_trainer.results import save
+from reporting import results
 
 COLORS = {"food": (200, 90, 40), "me": (40, 90, 200)}
 
@@ -87,3 +89,24 @@ def test_nothing_there_is_said(tmp_path: Path):
     done = train("check", tmp_path / "nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nowhere: no such folder" in done.stderr
+
+
+def test_doubtful_labels_of_a_run_are_listed(tmp_path: Path):
+    folder = fill(tmp_path / "mine", food=20, me=20)
+    doubt = {"path": str(folder / "images/original/me/0.jpg"), "category": "me"}
+    wrong = ({**doubt, "labelled": True, "score": 0.01}, {**doubt, "category": "food"})
+    wrong[1].update(labelled=False, score=0.98)
+    save(results(names=("food", "me"), suspects=wrong), tmp_path)
+    done = train("check", folder, "--run", tmp_path, "--json")
+    assert json.loads(done.stdout)["suspects"] == list(wrong)
+    shown = train("check", folder, "--run", tmp_path).stdout
+    assert "Labels that may be wrong: 2" in shown
+    assert "not food" in shown
+    assert "me/0.jpg" in shown
+
+
+def test_a_run_that_has_not_ended_has_no_doubtful_labels(tmp_path: Path):
+    folder = fill(tmp_path / "mine", food=20, me=20)
+    done = train("check", folder, "--run", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no training has ended in this directory" in done.stderr

@@ -42,10 +42,14 @@ def write(found: Results) -> str:
             "",
             *_limits(found),
             "",
-            *_file(next(each for each in found.exports if each["form"] == found.form)),
+            *_file(_shipped(found), found.versions),
             "",
         )
     )
+
+
+def _shipped(found: Results) -> Mapping[str, Any]:
+    return next(each for each in found.exports if each["form"] == found.form)
 
 
 def _negatives(counts: Mapping[str, Photos]) -> int:
@@ -85,14 +89,19 @@ def _escaped(name: str) -> str:
     return name.replace("|", "\\|")
 
 
-def _file(export: Mapping[str, Any]) -> tuple[str, ...]:
+def _file(export: Mapping[str, Any], versions: Mapping[str, str]) -> tuple[str, ...]:
     return (
         "## The file",
         "",
         f"TFLite, {export['form']}, {export['bytes']} bytes. Against the trained network: "
-        f"{export['agreement']:.2%} of the labels of validation photos agree, the largest "
+        f"{export['agreement']:.2%} of the labels of validation photos agree, and the largest "
         f"difference of a score is {export['largest_gap']}.",
+        *(("", f"Made with {_made_with(versions)}.") if versions else ()),
     )
+
+
+def _made_with(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items() if version)
 
 
 def _limits(found: Results) -> list[str]:

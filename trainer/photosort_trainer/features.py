@@ -1,8 +1,8 @@
 """A frozen network's pooled features of every photo and version, computed once and kept on disk.
 
 Owns the cache: a file for each photo, under a key of everything that moves a feature (network and
-its weights, size, decoder, augmentation). A run that is cut off goes on where it was. Learning
-reads them from one table that is mapped, so memory does not grow with the number of photos.
+its weights, engine, size, decoder, augmentation). A run that is cut off goes on where it was.
+Learning reads them from one table that is mapped, so memory does not grow with their number.
 """
 
 import hashlib
@@ -12,17 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import augment
+from photosort_trainer import augment, frozen
 from photosort_trainer.dataset import Photo
 from photosort_trainer.files import write_whole
 from photosort_trainer.pictures import Pictures
 from photosortd.vision import DECODE_VERSION
-from photosortd.vision.decode import Pixels
 
 Model = Any  # keras.Model, which has no types
 Features = NDArray[np.float16]
@@ -31,17 +31,13 @@ Features = NDArray[np.float16]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_BATCH = 16  # photos or versions at once: more is no faster on a CPU, and costs memory
-
 
 class Extractor:
     """A network and the directory where its features are kept."""
 
     def __init__(self, network: Model, name: str, size: int, cache: str | Path) -> None:
-        import tensorflow as tf
-
+        self._network, self._size = network, size
         self._pictures = Pictures(Path(cache), size)
-        self._infer = tf.function(lambda batch: network(batch, training=False))
         self._folder = Path(cache, f"{name}-{size}-{_key(network)}")
 
     def table(
@@ -56,11 +52,8 @@ class Extractor:
         of what is missing. Raises PhotoError for a file that has changed since.
         """
         missing = [photo for photo in photos if len(self._kept(photo)) < versions + 1]
-        with ThreadPoolExecutor(max_workers=1) as drawing:
-            draw = partial(self._draw, versions)
-            for photo, before, drawn in _ahead(drawing, draw, progress(missing)):
-                new = self._run(drawn)
-                self._keep(photo, np.concatenate([before, new]) if len(before) else new)
+        if missing:
+            self._compute(missing, versions, progress)
         return Table(self._pack(photos, versions), photos)
 
     def _pack(self, photos: Sequence[Photo], versions: int) -> Path:
@@ -81,16 +74,36 @@ class Extractor:
         beside.replace(path)
         return path
 
-    def _draw(self, count: int, photo: Photo) -> tuple[Photo, Features, list[Pixels]]:
-        """The photo, the features that it has, and the versions that are missing."""
+    def _compute(
+        self,
+        photos: list[Photo],
+        versions: int,
+        progress: Callable[[list[Photo]], Iterable[Photo]],
+    ) -> None:
+        """What the cache lacks of these photos. A photo is drawn by the thread that runs it."""
+        lanes = frozen.lanes(self._network, self._size)
+        free: SimpleQueue[frozen.Lane] = SimpleQueue()
+        for lane in lanes:
+            free.put(lane)
+        threads = ThreadPoolExecutor(max_workers=len(lanes) + 1)  # one draws while the others run
+        try:
+            work = partial(self._add, versions, free)
+            for _ in _ahead(threads, work, progress(photos), 2 * len(lanes)):
+                pass
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _add(self, count: int, free: "SimpleQueue[frozen.Lane]", photo: Photo) -> None:
+        """The versions of this photo that are missing."""
         before, plain = self._kept(photo), self._pictures(photo)
         wanted = range(len(before), count + 1)
-        return photo, before, [augment.version(plain, photo.sha256, n) for n in wanted]
-
-    def _run(self, versions: list[Pixels]) -> Features:
-        batches = (versions[k : k + _BATCH] for k in range(0, len(versions), _BATCH))
-        rows = [self._infer(np.stack(batch).astype(np.float32)).numpy() for batch in batches]
-        return np.concatenate(rows).astype(np.float16)
+        drawn = [augment.version(plain, photo.sha256, n) for n in wanted]
+        lane = free.get()
+        try:
+            new = lane(drawn).astype(np.float16)
+        finally:
+            free.put(lane)
+        self._keep(photo, np.concatenate([before, new]) if len(before) else new)
 
     def _kept(self, photo: Photo) -> Features:
         try:
@@ -127,10 +140,12 @@ class Table:
         return np.array([self._places[photo.sha256] for photo in photos], np.int64)
 
 
-def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """`work` on the items in order, one ahead of who takes the results: memory stays flat."""
+def _ahead(
+    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
+) -> Iterator[R]:
+    """`work` on the items in order, so many ahead of who takes the results: memory stays flat."""
     queue = iter(items)
-    running = [pool.submit(work, item) for item in islice(queue, 1)]
+    running = [pool.submit(work, item) for item in islice(queue, most)]
     while running:
         done = running.pop(0)
         running.extend(pool.submit(work, item) for item in islice(queue, 1))
@@ -139,7 +154,8 @@ def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T])
 
 def _key(network: Model) -> str:
     """Everything that moves a feature and is not in the folder's name."""
-    digest = hashlib.sha256(f"decode {DECODE_VERSION} augment {augment.VERSION}".encode())
+    versions = f"decode {DECODE_VERSION} augment {augment.VERSION} {frozen.engine()}"
+    digest = hashlib.sha256(versions.encode())
     for array in network.get_weights():
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]

@@ -231,10 +231,12 @@ class OnFeatures:
         table = self._table
         if not (table.holds(photos) and versions <= self.recipe.augment):
             table = self._tabled(photos, versions)
-        rows = table.rows[table.places(photos), : versions + 1]
-        flat = rows.reshape(-1, rows.shape[-1]).astype(np.float32)
-        found = top.predict(flat, batch_size=1024, verbose=0)
-        return np.asarray(found, np.float64).reshape(len(photos), versions + 1, -1)
+        places = table.places(photos)
+        found = [
+            np.asarray(top(_features(table, places[k : k + _BATCH], versions), training=False))
+            for k in range(0, len(places), _BATCH)
+        ]
+        return np.concatenate(found).astype(np.float64).reshape(len(photos), versions + 1, -1)
 
     def _unfrozen(
         self,
@@ -266,6 +268,12 @@ class OnFeatures:
         return Learned(
             before, partial(pixel_scores, model, pictures), partial(fit.bare, model), folder
         )
+
+
+def _features(table: Table, places: NDArray[np.int64], versions: int) -> NDArray[np.float32]:
+    """Of a few photos, one row a version."""
+    rows: NDArray[np.float32] = table.rows[places, : versions + 1].astype(np.float32)
+    return rows.reshape(-1, rows.shape[-1])
 
 
 def pixel_scores(

@@ -41,7 +41,7 @@ class Eyes:
                 golden={},
                 model_card="",
             )
-            # The runtime maps the file, which outlives its name.
+            # The model was read into memory: its file is not needed any more.
             self._classifier = Classifier(bundle, threads=min(4, os.cpu_count() or 1))
 
     def seconds(self) -> float:

@@ -1,0 +1,87 @@
+"""The page: the order of its sections, and what stands around them."""
+
+from importlib import resources
+
+from photosort_trainer.report import (
+    categories,
+    curves,
+    networks,
+    overview,
+    photos,
+    searching,
+    shipped,
+    thumbnails,
+)
+from photosort_trainer.report.markup import Html, counted, tag
+from photosort_trainer.results import Results
+
+_ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""A browser fetches nothing for this page, whatever might stand in it."""
+
+_PLACES = (
+    ("next", "Advice"),
+    ("photos", "Photos"),
+    ("thresholds", "Categories"),
+    ("curves", "Curves"),
+    ("confusion", "Confusion"),
+    ("shots", "Test photos"),
+    ("suspects", "Labels"),
+    ("networks", "Networks"),
+    ("search", "Search"),
+    ("file", "File"),
+    ("details", "Details"),
+)
+
+
+def make(found: Results) -> str:
+    """The same bytes for the same facts and photos."""
+    small = thumbnails.make(photos.paths(found))
+    return "<!doctype html>\n" + tag("html", _head(), _body(found, small), lang="en")
+
+
+def _head() -> Html:
+    style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_ALONE),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", "What the model can do – photosort-train"),
+        tag("style", Html(style)),
+    )
+
+
+def _body(found: Results, small: thumbnails.Thumbnails) -> Html:
+    shown = sum(bool(url) for url in small.values())
+    links = (tag("a", name, href=f"#{key}") for key, name in _PLACES)
+    return tag(
+        "body",
+        overview.verdict(found),
+        tag("nav", *links, aria_label="Sections"),
+        tag(
+            "main",
+            overview.next_steps(found),
+            overview.learned_from(found),
+            categories.thresholds(found),
+            curves.curves(found),
+            categories.confusion(found),
+            curves.reliability(found),
+            categories.promises(found),
+            photos.judged(found, small),
+            photos.doubtful(found, small),
+            networks.compared(found),
+            networks.learning(found),
+            searching.searched(found),
+            shipped.exports(found),
+            shipped.details(found),
+        ),
+        tag(
+            "footer",
+            tag(
+                "p",
+                "This page needs no network and tells nobody of itself. It holds small copies of "
+                f"{counted(shown, 'photo')}: mind whom you hand it to.",
+            ),
+        ),
+    )
