@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from booting import bare, household, installed, machine  # noqa: F401
 from drawing import draw_photo
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--effort", choices=("short", "long"), default="short",
+                     help="how hard tests/torture tries")  # fmt: skip
+    parser.addoption("--figures", metavar="FILE", help="write what tests/torture tried, as a table")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,12 +28,17 @@ PATIENCE = 30.0  # seconds; far more than anything here takes
 Tree = dict[str, bytes]
 
 
-def eventually(condition: Callable[[], object], seconds: float = PATIENCE, what: str = "") -> None:
-    """Wait until the condition holds."""
+def eventually(
+    condition: Callable[[], object],
+    seconds: float = PATIENCE,
+    what: str = "",
+    pause: float = 0.02,
+) -> None:
+    """Wait until the condition holds, asking again after each `pause`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what or condition}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def read_files(directory: Path, hidden: bool = False) -> Tree:

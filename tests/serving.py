@@ -120,3 +120,47 @@ class Household:
     def status(self) -> dict[str, Any]:
         state: dict[str, Any] = json.loads(self.machine.path(f"{STATE}/status.json").read_text())
         return state
+
+
+class Disk:
+    """A file system on an image, mounted on the machine, and its mount point laid bare."""
+
+    def __init__(self, machine: Machine, image: Path, at: str, mkfs: str = "mkfs.ext4") -> None:
+        self.machine, self.at = machine, at
+        with image.open("wb") as stream:
+            stream.truncate(64 << 20)
+        options = ["-qF"] if mkfs == "mkfs.ext4" else []
+        subprocess.run([mkfs, *options, image], check=True, capture_output=True)
+        losetup = ["losetup", "--find", "--show", image]
+        self.loop = subprocess.run(
+            losetup, check=True, capture_output=True, text=True
+        ).stdout.strip()
+        machine.run("mkdir", "-p", at)
+
+    def mount(self, *options: str) -> None:
+        self.machine.run("mount", *options, self.loop, self.at)
+
+    def unmount(self) -> None:
+        """As people do it: the disk has to be let go by everybody before it is pulled out."""
+        self.machine.run("umount", self.at)
+
+    def is_in_use(self) -> bool:
+        """Whether any process, in whatever namespace, has the file system mounted still."""
+        return any(
+            f"{self.loop} " in _text(each) for each in Path("/proc").glob("[0-9]*/mountinfo")
+        )
+
+    def beneath(self) -> list[str]:
+        """What lies under the mount point while nothing is mounted."""
+        return sorted(self.machine.run("find", self.at, "-mindepth", "1").stdout.splitlines())
+
+    def detach(self) -> None:
+        subprocess.run(["losetup", "--detach", self.loop], check=True)
+
+
+def _text(path: Path) -> str:
+    """Of a process that may just be ending."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

@@ -6,10 +6,11 @@ Owns no policy and writes nothing but what `write_atomically` is asked to.
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from photosortd.errors import PhotoError, WorldError
 
@@ -34,6 +35,7 @@ class Mount:
     fstype: str
     source: str
     read_only: bool
+    disk_read_only: bool = field(default=False, compare=False)  # wherever it is mounted
 
     @property
     def events_reliable(self) -> bool:
@@ -68,9 +70,17 @@ def mounts(table: str = "/proc/self/mountinfo") -> Iterator[Mount]:
         for line in lines:
             before, _, after = line.decode("utf-8", "surrogateescape").partition(" - ")
             number, _, device, root, point, options, *_ = before.split()
-            fstype, source, *_ = after.split()
-            read_only = "ro" in options.split(",")
-            yield Mount(int(number), device, _octal(root), _octal(point), fstype, source, read_only)
+            fstype, source, *disk = after.split()
+            yield Mount(
+                int(number),
+                device,
+                _octal(root),
+                _octal(point),
+                fstype,
+                source,
+                read_only="ro" in options.split(","),
+                disk_read_only="ro" in ",".join(disk).split(","),
+            )
 
 
 def _octal(text: str) -> str:
@@ -180,6 +190,17 @@ def write_atomically(path: str, data: bytes, mode: int = 0o644, durable: bool = 
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def halves(path: str) -> list[str]:
+    """What `write_atomically` left beside `path` if it was killed in the middle."""
+    directory, name = os.path.split(path)
+    half = re.compile(re.escape(name) + r"\.\d+\.new")
+    with suppress(OSError):
+        return [
+            os.path.join(directory, each) for each in os.listdir(directory) if half.fullmatch(each)
+        ]
+    return []
 
 
 @contextmanager

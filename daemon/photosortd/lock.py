@@ -25,10 +25,11 @@ def writer(state: str) -> Iterator[None]:
         os.makedirs(state, mode=0o755, exist_ok=True)  # status.json is for the whole household
         descriptor = os.open(_path(state), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        if not _locked(descriptor):
-            raise BusyError(f"photosortd is running already (pid {_pid(descriptor)})")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with files.world_errors(f"{printable(_path(state))}: cannot be locked and written"):
+            if not _locked(descriptor):
+                raise BusyError(f"photosortd is running already (pid {_pid(descriptor)})")
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -47,7 +48,11 @@ def holder(state: str) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except BlockingIOError:
-        return _pid(descriptor)
+        with files.world_errors(f"{printable(_path(state))}: cannot be read"):
+            return _pid(descriptor)
+    except OSError as error:
+        shown = printable(_path(state))
+        raise WorldError(f"{shown}: cannot be locked: {error.strerror}") from error
     finally:
         os.close(descriptor)
 

@@ -3,13 +3,14 @@
 Every step may be repeated: a crash during recovery is recovered from like any other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from itertools import groupby
 
 from photosortd.errors import PhotoError
 from photosortd.ledger import Ledger, PlacementRow, Version
-from photosortd.place import Library, recover_placement
+from photosortd.place import Blocked, Library, recover_placement
+from photosortd.place.marker import is_marked
 from photosortd.records import Outcome, Placement, Source
 
 Stands = Callable[[Source], bool | None]
@@ -22,9 +23,15 @@ def open_library(path: str, ledger: Ledger) -> Library:
     Raises WorldError (not mounted, another library), BusyError.
     """
     known = ledger.library(path)
+    if known is None and is_marked(path):
+        ledger.adopt_library(path)
     library = Library.open(path, known)
-    if known is None:
-        ledger.bind_library(path, library.uuid)
+    try:
+        if known is None:
+            ledger.bind_library(path, library.uuid)
+    except BaseException:
+        library.close()  # or its lock stays with us, and the next try is refused for ever
+        raise
     return library
 
 
@@ -33,6 +40,8 @@ def accept_library(path: str, ledger: Ledger) -> None:
 
     Raises WorldError, BusyError.
     """
+    if is_marked(path):
+        ledger.adopt_library(path)
     with Library.open(path, None, accept=True) as library:
         ledger.bind_library(path, library.uuid)
 
@@ -41,7 +50,7 @@ def recover(ledger: Ledger, library: Library, stands: Stands, now: float) -> lis
     """Finish every intent that can be finished, release the others, sweep part files.
 
     Returns the versions that were lost: part file and source both gone. An intent whose source
-    cannot be looked at now stays open.
+    or directory cannot be looked at now stays open.
     """
     lost: list[Version] = []
     rows = sorted(ledger.placements.intended(), key=lambda row: row.version)
@@ -50,10 +59,22 @@ def recover(ledger: Ledger, library: Library, stands: Stands, now: float) -> lis
             lost.append(ledger.by_id(version))
     opened = {(row.placement.directory, row.placement.part) for row in ledger.placements.intended()}
     _release_claims(ledger)
-    library.sweep(ledger.placements.written(library.path), opened)
-    if not opened:
+    # The library itself, too: there `photosortd check` tries what its file system can do.
+    swept = _sweep(library, ["", *ledger.placements.written(library.path)], opened)
+    if swept and not opened:
         ledger.placements.swept(library.path)
     return lost
+
+
+def _sweep(library: Library, directories: Iterable[str], keep: Collection[tuple[str, str]]) -> bool:
+    """Whether all were swept: one that is a link by now has to wait until it is one again."""
+    swept = True
+    for directory in directories:
+        try:
+            library.sweep([directory], keep)
+        except Blocked:
+            swept = False
+    return swept
 
 
 def _finish(
@@ -62,34 +83,40 @@ def _finish(
     """Roll one version's intents forward. False: something of it is lost."""
     version = ledger.by_id(rows[0].version)
     redo = []
+    deeds: dict[int, Placement] = {}
     for row in rows:
         if row.library != library.path:
             continue  # of a library that is not configured now: it waits for its return
         try:
             found = recover_placement(library, row.placement, partial(_renamed, ledger, row))
+        except Blocked:
+            return True  # it waits, alone, until its directory is one again
         except PhotoError as error:  # a name that this file system will not take
-            ledger.placements.drop(row.id)
+            ledger.settle(deeds, now)
             ledger.release(version.id, Outcome.SET_ASIDE, str(error))
+            ledger.placements.drop(row.id)
             return True
         if found.state == "redo":
             redo.append(row)
         else:
-            ledger.placements.settle(row.id, found.placement, now)
+            deeds[row.id] = found.placement
+    whole = not redo and all(row.library == library.path for row in rows)
+    # At once: with all of its deeds noted and no outcome, nobody would come back to a companion.
+    ledger.settle(deeds, now, version.id if whole else None)
     if not redo:
-        if not any(row.library != library.path for row in rows):
-            ledger.complete([version.id], now)
         return True
     standing = stands(version.source)
     if standing is None:
         return True
-    for row in redo:
-        ledger.placements.drop(row.id)
+    reason = "a crash came while it was being filed, and its original was gone afterwards"
     if standing:
         ledger.release(version.id, None)
-        return True
-    reason = "a crash came while it was being filed, and its original was gone afterwards"
-    ledger.release(version.id, Outcome.LOST, reason)
-    return False
+    else:
+        ledger.release(version.id, Outcome.LOST, reason)
+    # Last: a crash before it leaves the intent, by which the next start comes here again.
+    for row in redo:
+        ledger.placements.drop(row.id)
+    return standing
 
 
 def _renamed(ledger: Ledger, row: PlacementRow, placement: Placement) -> None:

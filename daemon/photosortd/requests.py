@@ -64,8 +64,9 @@ def carry_out_waiting(desk: Desk) -> None:
 
 
 def _undo(desk: Desk, command: Mapping[str, Any]) -> dict[str, Any]:
+    library = desk.library()  # first: what a crash left half-filed stands from then on, too
     items = undo.plan(desk.ledger, Selection(**command["selection"]), desk.go_on)
-    undone = undo.carry_out(desk.ledger, desk.library(), items, desk.now(), desk.go_on)
+    undone = undo.carry_out(desk.ledger, library, items, desk.now(), desk.go_on)
     return undone.as_json()
 
 

@@ -15,6 +15,8 @@ INTERVAL = 1.0  # seconds between two writes
 
 FORMAT = 1
 
+_ALWAYS = {"version", "pid", "state", "trouble", "library", "bundle", "roots", "queue", "counts"}
+
 
 class StatusFile:
     """Owns `status.json`. Times are monotonic seconds."""
@@ -33,6 +35,9 @@ class StatusFile:
             self._at = now  # also of a write that fails: the next try is not at once
             # Not durable on purpose: an SD card wears, and after a power cut it is stale anyway.
             with files.world_errors(self._path):
+                if self._written is None:
+                    for half in files.halves(self._path):
+                        os.unlink(half)  # of a writer that was killed
                 files.write_atomically(self._path, data, durable=False)
             self._written, self._pending = data, False
 
@@ -48,10 +53,12 @@ def read(path: str) -> dict[str, Any]:
             state = json.load(stream)
     except FileNotFoundError:
         raise WorldError(f"{path}: no daemon has run with this state directory yet") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WorldError(f"{path}: {error}") from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise WorldError(f"{path}: written by another version of photosortd")
+    if missing := _ALWAYS - state.keys():
+        raise WorldError(f"{path}: damaged: says nothing of {', '.join(sorted(missing))}")
     return state
 
 

@@ -141,6 +141,17 @@ def test_loading_says_nothing_on_stderr_and_leaves_no_descriptor():
     assert done.stderr == b"still there"
 
 
+def test_what_becomes_of_the_file_afterwards_changes_nothing(tmp_path):
+    bundle = variant(tmp_path / "b")
+    classifier = Classifier(bundle)
+    before = classifier.scores(plain((230, 30, 30)))
+    with bundle.model.open("r+b") as stream:  # a map of it would show the new bytes
+        stream.write(bytes(bundle.model.stat().st_size))
+    assert classifier.scores(plain((230, 30, 30))) == before
+    os.truncate(bundle.model, 0)  # and a map of this would kill us
+    assert classifier.scores(plain((230, 30, 30))) == before
+
+
 def test_the_committed_bundle_is_small_and_drawn():
     total = sum(path.stat().st_size for path in TINY.rglob("*") if path.is_file())
     assert total < 20_000

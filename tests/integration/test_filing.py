@@ -3,8 +3,9 @@
 import hashlib
 import itertools
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from photosortd import layout, undo
 from photosortd.errors import WorldError
 from photosortd.filing import Filing, HalfFiled, Opened, Style
 from photosortd.ledger import Ledger, Note, Selection
-from photosortd.place import Library, SourceChanged
+from photosortd.ledger.placements import Placements
+from photosortd.place import Library, Part, SourceChanged
 from photosortd.records import (
     Decided,
     Outcome,
@@ -306,6 +308,28 @@ def crash_at(patch: pytest.MonkeyPatch, number: int, before: bool) -> Iterator[i
     return count
 
 
+def test_what_a_crash_finished_is_not_filed_again_from_another_path(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(world, a__jpg=b"photo", b__jpg=b"photo")
+    real = Library.publish
+
+    def publish(self: Library, part: Part, name: str) -> None:
+        if part.directory == "me":
+            raise Crash
+        real(self, part, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "publish", publish)
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food", "me")
+    for part in (world.base / "library" / "me").iterdir():
+        part.unlink()  # somebody tidied up, hidden files and all
+    assert world.restart() == []
+    world.file(["b.jpg"], "food", "me")
+    assert world.tree() == {"food/a.jpg": b"photo", "me/b.jpg": b"photo"}
+
+
 def runs_into_a_crash(world: World, number: int, before: bool) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         crash_at(patch, number, before)
@@ -381,6 +405,47 @@ def test_two_crashes_in_a_row_are_put_right(tmp_path: Path) -> None:
         world.close()
 
 
+def crash_after_commit(patch: pytest.MonkeyPatch, number: int) -> None:
+    commits = itertools.count(1)
+    write = Ledger.write
+
+    @contextmanager
+    def crashing(ledger: Ledger) -> Iterator[sqlite3.Connection]:
+        with write(ledger) as database:
+            yield database
+        if next(commits) == number:
+            raise Crash
+
+    patch.setattr(Ledger, "write", crashing)
+
+
+def test_a_crash_anywhere_in_a_recovery_leaves_nobody_in_hand(tmp_path: Path) -> None:
+    """Each commit of a recovery is in its turn the last: the companion has its outcome, too."""
+    for number in itertools.count(1):
+        base = tmp_path / str(number)
+        base.mkdir()
+        world = World(base)
+        put(world, a__jpg=b"photo", a__mov=b"movie")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+            with pytest.raises(Crash):
+                world.file(["a.jpg", "a.mov"], "food", "me")
+        crashed = False
+        with pytest.MonkeyPatch.context() as patch:
+            crash_after_commit(patch, number)
+            try:
+                world.restart()
+            except Crash:
+                crashed = True
+        world.restart()
+        assert world.ledger.counts() == {Outcome.PLACED: 2}, f"crash after commit {number}"
+        assert world.tree() == WHOLE
+        world.close()
+        if not crashed:
+            assert number > 2
+            break
+
+
 def test_a_part_file_that_was_intended_is_named_even_if_the_source_is_gone(world: World) -> None:
     put(world, a__jpg=b"photo")
     with pytest.MonkeyPatch.context() as patch:
@@ -403,6 +468,31 @@ def test_what_has_neither_part_nor_source_is_lost_and_said(world: World) -> None
         part.unlink()
     assert world.restart() == ["a.jpg"]
     assert world.ledger.counts() == {Outcome.LOST: 1}
+
+
+def test_a_crash_while_a_loss_is_noted_does_not_hide_it(world: World) -> None:
+    put(world, a__jpg=b"photo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Library, "publish", lambda *_: (_ for _ in ()).throw(Crash()))
+        with pytest.raises(Crash):
+            world.file(["a.jpg"], "food")
+    (world.base / "DCIM" / "a.jpg").unlink()
+    for part in (world.base / "library" / "food").glob(".photosortd-*"):
+        part.unlink()
+    for step in ((Ledger, "release"), (Placements, "drop")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(*step, lambda *_: (_ for _ in ()).throw(Crash()))
+            with pytest.raises(Crash):
+                world.restart()
+    assert world.restart() == ["a.jpg"]
+    assert world.ledger.counts() == {Outcome.LOST: 1}
+
+
+def test_what_a_killed_check_left_in_the_library_itself_is_swept(world: World) -> None:
+    left = world.base / "library" / ".photosortd-probe-1-a.part"
+    left.write_bytes(b"photosortd")
+    world.restart()
+    assert not left.exists()
 
 
 def test_an_intent_waits_while_its_root_is_away(world: World) -> None:

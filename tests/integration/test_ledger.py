@@ -2,13 +2,14 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from photosortd.errors import ConfigError, WorldError
-from photosortd.ledger import Entry, Filed, Ledger, Note, Progress, Selection
+from photosortd.ledger import Entry, Filed, Ledger, Note, Progress, Selection, schema
 from photosortd.records import (
     Decided,
     Method,
@@ -242,6 +243,46 @@ def test_a_damaged_ledger_says_what_to_do(tmp_path: Path) -> None:
         Ledger.open(str(path))
 
 
+def test_damage_that_a_question_meets_later_says_what_to_do_too(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(Ledger.open(str(path))) as ledger:
+        place(ledger)
+    whole = path.read_bytes()
+    met = 0
+    for page in range(1, len(whole) // 4096):
+        path.write_bytes(whole[: page * 4096] + b"\xff" * 4096 + whole[(page + 1) * 4096 :])
+        try:
+            with closing(Ledger.open(str(path))) as ledger:
+                assert ledger.counts() in ({}, {"placed": 1})
+                ledger.version(Source("/dcim", "a.jpg"))
+                ledger.owner(A)
+                place(ledger, "b.jpg", B)
+        except ConfigError as error:
+            assert "move it aside" in str(error)
+            met += 1
+    assert met > 5
+
+
+def test_a_row_that_nobody_wrote_is_damage(ledger: Ledger) -> None:
+    place(ledger)
+    with ledger.write() as database:
+        database.execute("UPDATE version SET outcome = 'plbced'")
+    with pytest.raises(ConfigError, match="plbced"):
+        ledger.owner(A)
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(Ledger.open(str(path))) as ledger:
+        place(ledger)
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("DROP TABLE adopted; PRAGMA user_version=1;")
+    with closing(Ledger.open(str(path))) as ledger:
+        assert ledger.counts() == {"placed": 1}
+        ledger.adopt_library("/library")
+        assert (ledger.adopted("/library"), ledger.adopted("/other")) == (True, False)
+
+
 def test_a_ledger_from_the_future_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
     path = str(tmp_path / "ledger.db")
@@ -266,3 +307,20 @@ def test_a_transaction_that_fails_leaves_nothing(ledger: Ledger) -> None:
 def test_a_ledger_that_cannot_be_written_is_the_worlds_fault(tmp_path: Path) -> None:
     with pytest.raises(WorldError, match=r"ledger\.db"):
         Ledger.open(str(tmp_path / "missing" / "ledger.db"))
+
+
+def test_our_own_mistake_is_blamed_on_nobody(ledger: Ledger) -> None:
+    ledger.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        ledger.library("/library")
+
+
+@pytest.mark.parametrize("page", [1024, 4096])
+def test_so_much_is_kept_beside_the_ledger_whatever_its_pages(tmp_path: Path, page: int) -> None:
+    path = str(tmp_path / "ledger.db")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(f"PRAGMA page_size={page}")
+        database.execute("VACUUM")
+    with closing(schema.connect(path)) as database:
+        pages = database.execute("PRAGMA wal_autocheckpoint").fetchone()[0]
+        assert pages * database.execute("PRAGMA page_size").fetchone()[0] == 4 << 20

@@ -1,9 +1,12 @@
 """One writer, and everybody else learns who it is."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,34 @@ def advice_for_nobody(state: str) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite"])
+def test_a_lock_that_cannot_be_written_is_the_worlds_fault(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, call, failing(errno.ENOSPC))
+    said = "lock: cannot be locked and written: No space left"
+    with pytest.raises(WorldError, match=said), lock.writer(str(tmp_path)):
+        pytest.fail("locked")
+    monkeypatch.undo()
+    with lock.writer(str(tmp_path)):
+        pass
+
+
+def test_a_file_system_without_locks_is_the_worlds_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / lock.NAME).touch()
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    with pytest.raises(WorldError, match="No locks available"), lock.writer(str(tmp_path)):
+        pytest.fail("locked")
+    with pytest.raises(WorldError, match="No locks available"):
+        lock.holder(str(tmp_path))
+
+
+def failing(number: int) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from photosortd.errors import BundleError, WorldError
-from photosortd.models import Models, copies, inuse
+from photosortd.models import Models, copies, incoming_directory, inuse
 from photosortd.vision.bundle import Bundle, Category, read_bundle, write_bundle
 
 Make = Callable[[str], Path]
@@ -366,3 +366,34 @@ def test_a_dry_run_installs_nothing(make: Make, tmp_path: Path) -> None:
     assert models.choose(None, fine, dry=True).bundle.path == starter
     assert models.choose(str(configured), fine, dry=True).bundle.path == configured
     assert not (tmp_path / "state").exists()
+
+
+# ---- after a crash
+
+
+def test_the_next_start_removes_what_a_crash_left(
+    models: Models, make: Make, tmp_path: Path
+) -> None:
+    bundle = models.install(make("a"), fine)
+    state = tmp_path / "state"
+    for name in (".new-1", ".old-2"):
+        shutil.copytree(bundle.path, state / "models" / name)
+    (state / "models" / ".current-next").symlink_to("nowhere")
+    (state / "models" / "history.123.new").write_bytes(b"half")
+    shutil.copytree(bundle.path, state / "incoming-dead" / "models")
+    (state / "incoming-file").touch()  # no directory: not of ours
+    with incoming_directory(str(state)) as alive:
+        assert models.choose(None, fine).bundle == bundle
+        assert sorted(os.listdir(state)) == sorted(
+            [os.path.basename(alive), "incoming-file", "models"]
+        )
+    assert sorted(os.listdir(state)) == ["incoming-file", "models"]
+    assert sorted(os.listdir(state / "models")) == sorted([bundle.id, "current", "history"])
+
+
+def test_a_dry_run_removes_nothing(models: Models, make: Make, tmp_path: Path) -> None:
+    """It may run beside a daemon that is just installing a bundle."""
+    models.install(make("a"), fine)
+    (tmp_path / "state/models/.new-1").mkdir()
+    models.choose(None, fine, dry=True)
+    assert (tmp_path / "state/models/.new-1").is_dir()

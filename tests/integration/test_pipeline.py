@@ -4,6 +4,7 @@ Everything is real but systemd: inotify, vision workers with the tiny bundle (ca
 green and blue by mean colour), the ledger, the library.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -286,6 +287,27 @@ def test_a_companion_that_changes_after_filing_is_noted_not_filed(
     assert (daemon.library / "red" / "a.xmp").read_bytes() == b"<x/>"
 
 
+def test_a_companion_that_changes_again_is_not_filed_either(start: Callable[..., Daemon]) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    path = daemon.dcim / "a.xmp"
+    path.write_bytes(b"<x/>")
+    daemon.until(lambda: "red/a.xmp" in daemon.tree())
+    for edit in (b"<x>edited</x>", b"<x>edited again</x>"):
+        path.write_bytes(edit)
+        digest = hashlib.sha256(edit).hexdigest()
+
+        def noted(digest: str = digest) -> bool:
+            version = daemon.version("a.xmp")
+            return version is not None and (version.sha256, version.outcome) == (
+                digest,
+                Outcome.IGNORED,
+            )
+
+        daemon.until(noted)
+    assert daemon.tree() == ["red/a.jpg", "red/a.xmp"]
+
+
 def test_edited_content_is_filed_beside_the_old(start: Callable[..., Daemon]) -> None:
     daemon = start()
     path = daemon.dcim / "a.jpg"
@@ -400,6 +422,18 @@ def test_a_library_that_vanishes_pauses_and_nothing_is_lost(
     assert daemon.pipeline.trouble is None
 
 
+def test_a_library_that_nobody_waits_for_is_missed_too(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    daemon = start()
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg"])
+    daemon.library.rename(tmp_path / "away")
+    daemon.until(lambda: daemon.pipeline.trouble is not None)
+    (tmp_path / "away").rename(daemon.library)
+    daemon.until(lambda: daemon.pipeline.trouble is None)
+
+
 def test_an_empty_directory_in_its_place_is_not_filled(
     start: Callable[..., Daemon], tmp_path: Path
 ) -> None:
@@ -447,7 +481,7 @@ def test_a_long_copy_is_broken_off_by_a_stop_and_done_after_the_next_start(
     start: Callable[..., Daemon], tmp_path: Path
 ) -> None:
     daemon = start(once=True)
-    movie = b"\0\0\0\x08moov" + (40 << 20).to_bytes(4, "big") + b"mdat" + b"\0" * ((40 << 20) - 8)
+    movie = b"\0\0\0\x08moov" + (40 << 20).to_bytes(4, "big") + b"mdat" + b"d" * ((40 << 20) - 8)
     (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
     (daemon.dcim / "a.mov").write_bytes(movie)
     seen: list[float] = []

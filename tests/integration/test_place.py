@@ -765,6 +765,24 @@ def test_the_sweep_takes_old_parts_only(library: Library, photo: Path, food: Pat
     assert visible(food)["IMG_1.JPG"] == BYTES
 
 
+def test_the_sweep_is_durable_before_it_is_called_done(library: Library, food: Path) -> None:
+    """Also where there is nothing to sweep any more: the run that did it may have been killed."""
+    tree({".photosortd-1.part": b"1"}, food)
+    done: list[str] = []
+
+    def sync(_: int) -> None:
+        done.append("sync")
+
+    with (
+        mock.patch.object(os, "unlink", lambda name, **_: done.append(name)),
+        mock.patch.object(os, "fsync", sync),
+    ):
+        library.sweep(["food"], ())
+        (food / ".photosortd-1.part").rename(food / "seen")
+        library.sweep(["food"], ())
+    assert done == [".photosortd-1.part", "sync", "sync"]
+
+
 def test_only_an_empty_regular_file_is_a_reserved_name(library: Library, food: Path) -> None:
     tree({"full.jpg": b"1", "empty.jpg": b"", "directory/x": b""}, food)
     assert not library.remove_reserved("food", "full.jpg")

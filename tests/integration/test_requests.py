@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from photosortd import lock, requests
+from photosortd import lock, requests, undo
 from photosortd.commands.undo import _time
 from photosortd.errors import WorldError
 from photosortd.ledger import Ledger, Note, Progress
@@ -228,6 +228,25 @@ def test_what_a_crash_interrupted_is_not_repeated(ledger: Ledger) -> None:
     requests.carry_out_waiting(desk(ledger, 1000.0 + 90000))
     assert ledger.requests.progress(number) is None  # of the day before
     assert ledger.requests.progress(later) is not None
+
+
+def test_an_undo_first_puts_right_what_a_crash_left(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was half-filed stands from then on, and is among what is undone."""
+    done: list[str] = []
+
+    def library() -> None:
+        done.append("recovered")
+
+    def plan(*_: object) -> list[object]:
+        done.append("planned")
+        return []
+
+    monkeypatch.setattr(undo, "plan", plan)
+    ledger.requests.leave({"do": "undo", "selection": {"since": 1.0}}, 1000.0)
+    requests.carry_out_waiting(desk(ledger, 1000.0, library=library))
+    assert done == ["recovered", "planned"]
 
 
 def test_a_retry_leaves_out_what_is_not_watched(ledger: Ledger) -> None:

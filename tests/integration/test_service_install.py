@@ -244,6 +244,16 @@ def test_a_check_that_cannot_even_run_is_put_back(
     assert f"could not check as user {ME} inside the sandbox" in said.out
 
 
+def test_a_check_that_was_ended_before_it_said_anything_has_a_reason_all_the_same(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = machine.tree()
+    machine.manager.check = Ran(255, "", "")
+    assert machine.install() != 0
+    assert machine.tree() == before
+    assert "memory" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("step", ["reload", CHECK])
 def test_a_failure_of_systemd_is_put_back(machine: Machine, step: str) -> None:
     before = machine.tree()

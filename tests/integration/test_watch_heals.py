@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.utils import BaseThread
 
 from photosortd.errors import WorldError
 from photosortd.records import Source
@@ -423,6 +425,25 @@ def test_stopped_while_the_watches_are_being_set(
     loop.stop()
 
 
+def test_directories_that_appear_while_their_parent_is_renamed(
+    root: Path, watch: Callable[..., Loop]
+) -> None:
+    """watchdog sets watches by paths: these are not there any more when it comes to them."""
+    for number in range(100):
+        (root / f"d{number}").mkdir()
+    loop = watch(root)
+    for number in range(100):
+        (root / f"d{number}/new").mkdir()
+        (root / f"d{number}").rename(root / f"e{number}")
+    loop.ahead += 6.0
+    everything = {each.stat().st_ino for each in root.rglob("*")}
+    device = sight(str(root)).kernel_device
+    loop.until(lambda: everything <= watched_inodes(device))
+    loop.becomes("events").until(lambda: not loop.watcher.scanning)
+    (root / "e7/new/late.jpg").touch()
+    loop.hears("e7/new/late.jpg")
+
+
 def test_watches_of_a_directory_that_left_are_taken_down(
     root: Path, tmp_path: Path, watch: Callable[..., Loop]
 ) -> None:
@@ -440,6 +461,7 @@ def test_watches_of_a_directory_that_left_are_taken_down(
 
 LIMITED = """
 import sys
+import threading
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from watching import Loop
@@ -546,3 +568,35 @@ def test_a_limit_that_stays_is_said_once_and_once_when_it_is_over(
     loop.ahead += HOUR
     loop.becomes("events").until(lambda: "watched by events" in caplog.text)
     assert caplog.text.count("lives on scans") == 1
+
+
+def test_no_thread_to_be_had_means_scans_until_there_is_one(
+    root: Path, watch: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service manager's TasksMax: the root is scanned, and the daemon lives."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def refused_to_watchdog(thread: threading.Thread) -> None:
+        (refused if isinstance(thread, BaseThread) else start)(thread)
+
+    start = threading.Thread.start
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused_to_watchdog)
+        loop = watch(root).becomes("scans", "can't start new thread")
+        open_before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            loop.ahead += HOUR
+            loop.turn()
+            loop.becomes("scans", "can't start new thread")
+        assert len(os.listdir("/proc/self/fd")) == open_before, "tries leave nothing open"
+        patch.setattr(threading.Thread, "start", refused)
+        (root / "a.jpg").touch()
+        loop.ahead += HOUR
+        loop.knows("a.jpg")
+    loop.ahead += HOUR
+    alive(loop, root)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        loop.watcher.stop()  # nobody can wait for the threads that end now

@@ -550,6 +550,25 @@ def test_processes_that_cannot_be_made(monkeypatch):
             pass
 
 
+def test_a_worker_without_a_second_thread_is_not_ready_and_the_worlds_fault(monkeypatch):
+    """A limit of tasks: told in its words, and no bundle is blamed."""
+    code = (
+        "import runpy, sys, threading\n"
+        'def start(self): raise RuntimeError("can\'t start new thread")\n'
+        "threading.Thread.start = start\n"
+        "runpy.run_module('photosortd.vision.worker.child', run_name='__main__')\n"
+    )
+
+    def command(descriptor):
+        return [sys.executable, "-P", "-c", code, str(descriptor), str(os.getpid())]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "_command", command)
+        patch.setattr(pool, "_BACKOFF", 0.01)
+        with pytest.raises(WorldError, match="can't start new thread"), running():
+            pass
+
+
 def test_replacements_that_do_not_start_are_the_worlds_fault_and_lose_no_job(
     monkeypatch, opened, draw_photo
 ):

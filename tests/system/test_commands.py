@@ -266,6 +266,21 @@ def test_status_while_it_runs_and_afterwards(house: House) -> None:
     assert "not running" in house.run("status").stdout
 
 
+def test_a_status_that_is_not_of_the_daemon_that_runs_says_so(house: House) -> None:
+    """Its disk is full, say: what another process wrote is not how things are."""
+    first = house.start()
+    eventually(lambda: house.is_up(first))
+    first.kill()
+    assert "did not stop by itself" in house.run("status").stdout
+    before = (house.state / "status.json").read_text()
+    with house.daemon() as running:
+        eventually(house.is_idle)
+        assert json.loads(house.run("status", "--json").stdout)["outdated"] == ""
+        (house.state / "status.json").write_text(before)
+        said = house.run("status").stdout
+        assert f"pid {running.pid} runs and has not written its status yet" in said
+
+
 def test_a_reader_that_has_heard_enough_is_no_trouble(house: House) -> None:
     for number in range(60):
         house.photo(f"{number}.jpg", DARK, seed=number)

@@ -70,6 +70,23 @@ def test_a_killed_daemon_comes_back_and_finds_what_it_missed(household: Househol
     eventually(lambda: household.names() == ["red/meanwhile.jpg"])
 
 
+def test_a_hangup_before_it_can_listen_is_no_end(household: Household) -> None:
+    """As by a reload in the first moment of a start, whose signal ends whom it finds."""
+    household.settle_in()
+    machine = household.machine
+    unit = machine.run("systemctl", "cat", UNIT).stdout.splitlines()
+    [command] = [line.removeprefix("ExecStart=") for line in unit if line.startswith("ExecStart=")]
+    script = "/usr/local/bin/hung-up"
+    once = 'mkdir "$STATE_DIRECTORY/hung-up" && kill -HUP $$'
+    machine.write(script, f"#!/bin/sh\n{once}\nexec {command}\n")
+    machine.run("chmod", "755", script)
+    household.unit(*QUICK, "ExecStart=", f"ExecStart={script}")
+    machine.run("systemctl", "restart", UNIT, check=False)
+    household.photo("a.jpg")
+    eventually(lambda: household.is_up_again(1))
+    eventually(lambda: household.names() == ["red/a.jpg"])
+
+
 def test_a_loop_that_hangs_is_ended_by_the_watchdog(household: Household) -> None:
     household.settle_in()
     household.unit(*QUICK, "WatchdogSec=2")
@@ -149,6 +166,8 @@ def test_a_crash_loop_ends(household: Household) -> None:
 
     eventually(killed_to_the_end, what="the start limit")
     assert household.show("ActiveState") == "failed"
+    told = household.machine.run("photosortd", "service", "status", check=False).stdout
+    assert "sudo systemctl start photosortd" in told, "it says what to do"
 
 
 def test_what_only_the_operator_can_mend_is_not_tried_again(household: Household) -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from booted import Machine
 from drawing import GREEN
 from running import eventually
-from serving import UNIT, Household
+from serving import UNIT, Disk, Household
 
 pytestmark = pytest.mark.booted
 
@@ -154,49 +153,6 @@ def _milliseconds(said: str) -> float:
 
 
 # ---- disks
-
-
-class Disk:
-    """A file system on an image, mounted on the machine, and its mount point laid bare."""
-
-    def __init__(self, machine: Machine, image: Path, at: str) -> None:
-        self.machine, self.at = machine, at
-        with image.open("wb") as stream:
-            stream.truncate(64 << 20)
-        subprocess.run(["mkfs.ext4", "-qF", image], check=True)
-        losetup = ["losetup", "--find", "--show", image]
-        self.loop = subprocess.run(
-            losetup, check=True, capture_output=True, text=True
-        ).stdout.strip()
-        machine.run("mkdir", "-p", at)
-
-    def mount(self) -> None:
-        self.machine.run("mount", self.loop, self.at)
-
-    def unmount(self) -> None:
-        """As people do it: the disk has to be let go by everybody before it is pulled out."""
-        self.machine.run("umount", self.at)
-
-    def is_in_use(self) -> bool:
-        """Whether any process, in whatever namespace, has the file system mounted still."""
-        return any(
-            f"{self.loop} " in _text(each) for each in Path("/proc").glob("[0-9]*/mountinfo")
-        )
-
-    def beneath(self) -> list[str]:
-        """What lies under the mount point while nothing is mounted."""
-        return sorted(self.machine.run("find", self.at, "-mindepth", "1").stdout.splitlines())
-
-    def detach(self) -> None:
-        subprocess.run(["losetup", "--detach", self.loop], check=True)
-
-
-def _text(path: Path) -> str:
-    """Of a process that may just be ending."""
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 @pytest.fixture

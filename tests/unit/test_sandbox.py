@@ -72,6 +72,17 @@ def test_what_is_mounted_outside_must_be_seen_inside() -> None:
     assert not outdated_by(PROTECTED, Footing(PROTECTED.inside, None), writes=False)
 
 
+def test_a_library_that_was_mounted_read_only_until_now() -> None:
+    """As a disk after an error: the sandbox keeps the flag that it found at its start."""
+    closed = seen(mount("/srv/disk", True))
+    found = Footing(seen(mount("/srv/disk", True, number=2)), closed)
+    opened = Footing(found.inside, DISK)
+    assert outdated_by(found, opened, writes=True) == "remounted"
+    assert not outdated_by(found, opened, writes=False)
+    assert not outdated_by(opened, opened, writes=True)  # another start did not help
+    assert not outdated_by(Footing(WRITABLE.inside, closed), WRITABLE, writes=True)
+
+
 def test_a_path_that_the_sandbox_does_not_have_at_all() -> None:
     assert outdated_by(NOTHING, Footing(None, DISK), writes=False)
     assert not outdated_by(Footing(None, DISK), NOTHING, writes=False)

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import click
 from rich.console import Console
@@ -18,7 +16,7 @@ from photosortd.commands.ask import ask
 from photosortd.commands.output import clock
 from photosortd.config import Config
 from photosortd.errors import BundleError
-from photosortd.models import Models
+from photosortd.models import Models, incoming_directory
 from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, read_bundle
 from photosortd.vision.decide import thresholds
@@ -130,13 +128,11 @@ def _within_reach(settings: Config, directory: str) -> Iterator[str]:
     if lock.holder(settings.state) is None or settings.model is not None:
         yield directory
         return
-    with files.world_errors(f"{printable(settings.state)}: {lock.run_as(settings.state)}"):
-        incoming = tempfile.mkdtemp(prefix="incoming-", dir=settings.state)
-    try:
+    with ExitStack() as stack:
+        with files.world_errors(f"{printable(settings.state)}: {lock.run_as(settings.state)}"):
+            beside = stack.enter_context(incoming_directory(settings.state))
         # The daemon tests it, by its own configuration.
-        yield str(Models(incoming).install(directory, lambda _: None).path)
-    finally:
-        shutil.rmtree(incoming, ignore_errors=True)
+        yield str(Models(beside).install(directory, lambda _: None).path)
 
 
 @command.command("rollback")

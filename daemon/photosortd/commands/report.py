@@ -67,7 +67,8 @@ class Report:
         if not self._once:
             return
         self._stopped = stopped
-        away = [state for state in pipeline.watcher.states() if state.watched == "paused"]
+        states = pipeline.watcher.states()
+        away = [state for state in states if state.watched == "paused" or state.broken]
         self._trouble = pipeline.trouble or "; ".join(f"{r.path}: {r.reason}" for r in away) or None
         self._left = len(pipeline.intake) + len(pipeline.intake.settler.waiting())
         if self._json:

@@ -6,6 +6,7 @@ from photosortd.commands import owner
 from photosortd.commands.ask import ask
 from photosortd.commands.output import source_of
 from photosortd.errors import WorldError
+from photosortd.records import printable
 
 
 @click.command("retry")
@@ -19,7 +20,7 @@ def command(path: str | None, files: tuple[str, ...], failed: bool) -> None:
     for file in files:
         source = source_of(settings, file)
         if source is None:
-            raise WorldError(f"{file}: it is in none of the watched folders")
+            raise WorldError(f"{printable(file)}: it is in none of the watched folders")
         sources.append((source.root, source.path))
     result = ask(settings, {"do": "retry", "sources": sources, "all": failed})
     for name in result["retried"]:

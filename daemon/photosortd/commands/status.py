@@ -24,7 +24,9 @@ def command(path: str | None, as_json: bool) -> None:
     """What the daemon is doing: folders, queue, last photo, what was set aside, bundle."""
     settings = config.load(path, os.environ)
     state = status.read(build.status_path(settings))
-    state["running"] = _is_running(settings.state, state)
+    writer = _writer(settings.state, state)
+    state["running"] = writer is not None
+    state["outdated"] = _outdated(writer, state)
     state["attention"] = _attention(settings)
     if as_json:
         click.echo(json.dumps(state, indent=2))
@@ -34,11 +36,25 @@ def command(path: str | None, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _is_running(directory: str, state: dict[str, Any]) -> bool:
+def _writer(directory: str, state: dict[str, Any]) -> int | None:
+    """The process id of the daemon that runs, or None."""
+    pid: int = state["pid"]
     try:
-        return lock.holder(directory) is not None
+        return lock.holder(directory)
     except WorldError:  # another user's lock: ask the kernel
-        return bool(state["state"] != "stopped" and status.is_running(state["pid"]))
+        return pid if state["state"] != "stopped" and status.is_running(pid) else None
+
+
+def _outdated(writer: int | None, state: dict[str, Any]) -> str:
+    """Why not to believe what it says; '' if there is no reason."""
+    if writer is None and state["state"] != "stopped":
+        return "it did not stop by itself: `photosortd service status` and the journal say why"
+    if writer not in (None, state["pid"]):
+        return (
+            f"pid {writer} runs and has not written its status yet: where that lasts, "
+            "its disk is full; what another one knew last:"
+        )
+    return ""
 
 
 def _attention(settings: config.Config) -> dict[str, list[dict[str, str]]]:
@@ -65,6 +81,8 @@ _TROUBLED = (Outcome.SET_ASIDE, Outcome.LOST, Outcome.TRUNCATED, Outcome.UNREADA
 
 def _show(console: Console, state: dict[str, Any]) -> None:
     console.print(_headline(state), highlight=False)
+    if state["outdated"]:
+        console.print(f"[yellow]{escape(state['outdated'])}[/]", soft_wrap=True, highlight=False)
     if state["trouble"]:
         console.print(f"[yellow]waiting:[/] {escape(state['trouble'])}", soft_wrap=True)
     if state.get("warning"):
@@ -101,6 +119,8 @@ def _show(console: Console, state: dict[str, Any]) -> None:
 def _headline(state: dict[str, Any]) -> str:
     if not state["running"]:
         return "photosortd is [bold]not running[/]; what it knew last:"
+    if state["outdated"]:
+        return f"photosortd {state['version']} is running"
     return f"photosortd {state['version']} is running (pid {state['pid']}): {state['state']}"
 
 

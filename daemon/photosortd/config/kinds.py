@@ -4,6 +4,7 @@ Every kind is one pydantic validator (no unions, whose complaints name their bra
 JSON schema that an editor is given for it.
 """
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ def _bearings(info: ValidationInfo) -> Bearings:
 def _pattern(value: str) -> str:
     try:
         GitIgnoreSpec.from_lines([value])
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # the latter of a range such as [z-a]
         raise ValueError(f"is no gitignore pattern: {error}") from None
     return value
 

@@ -5,10 +5,14 @@ every key is a text, so that a category may be called `no` or `2024`. Executes n
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+
+MOST = 50_000
+"""Values of a document. Aliases of aliases make billions of a few lines."""
 
 Path = tuple[str | int, ...]
 """The keys and list positions that lead to a value: ('watch', 0, 'path')."""
@@ -29,6 +33,7 @@ class Tree:
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[tuple[int, Path, str]] = field(default_factory=list)
+    values: int = 0  # how many there are, all levels together
 
 
 class _Loader(yaml.SafeLoader):
@@ -37,6 +42,7 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML wants a class attribute
 
 
+_NO_CHARACTER = "an escape that stands for no character"
 _PLAIN = ("str", "seq", "map")
 _NULL, _BOOL = "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
@@ -59,6 +65,8 @@ def parse(text: str) -> Tree:
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
+        except (ValueError, OverflowError):  # PyYAML makes a character of any "\UFFFFFFFF"
+            raise NotYaml(loader.line + 1, _NO_CHARACTER) from None
         finally:
             loader.dispose()
         if node is not None:
@@ -76,6 +84,9 @@ def _build(node: yaml.Node, path: Path, tree: Tree, above: tuple[yaml.Node, ...]
     tree.lines.setdefault(path, node.start_mark.line + 1)
     if any(node is parent for parent in above):
         raise NotYaml(node.start_mark.line + 1, "an alias that refers to itself")
+    tree.values += 1
+    if tree.values > MOST:
+        raise NotYaml(node.start_mark.line + 1, f"more than {MOST:,} values: aliases of aliases?")
     if node.tag not in _KNOWN:
         line = node.start_mark.line + 1
         tree.problems.append((line, path, f"the tag {node.tag} is not known here"))
@@ -98,6 +109,7 @@ def _mapping(
         if not isinstance(key_node, yaml.ScalarNode):
             tree.problems.append((line, path, "a key must be one word; quote it if it is a text"))
             continue
+        _check_text(key_node)
         here = (*path, key_node.value)
         if key_node.value in result:
             tree.problems.append((line, here, f"is there twice, first in line {tree.lines[here]}"))
@@ -107,16 +119,24 @@ def _mapping(
     return result
 
 
+def _check_text(node: yaml.Node) -> None:
+    """Half of a surrogate pair can be escaped, but is no text, and no name of a file."""
+    if any("\ud800" <= char <= "\udfff" for char in node.value):
+        raise NotYaml(node.start_mark.line + 1, _NO_CHARACTER)
+
+
 def _scalar(node: yaml.Node) -> Any:
+    _check_text(node)
     text: str = node.value
     if node.tag == _NULL:
         return None
     if node.tag == _BOOL:
         return text.lower() == "true"
-    if node.tag == _INT:
-        return int(text) if len(text) < 100 else text
-    if node.tag == _FLOAT:
-        return float(text)
+    with suppress(ValueError):  # a tag may say so of any text: `!!int ten`
+        if node.tag == _INT:
+            return int(text) if len(text) < 100 else text
+        if node.tag == _FLOAT:
+            return float(text)
     return text
 
 

@@ -28,7 +28,11 @@ class Errands:
         standing = {row.placement.category: row for row in self.standing(known)} if known else {}
         taken = decided.seen.taken or _written_at(photo.stamp)
         errands = []
+        # A crash may have finished it in one category and left the others to whoever comes next.
+        elsewhere = self._elsewhere(photo, known)
         for category in categories:
+            if category in elsewhere and category not in standing:
+                continue
             lacking = self.lacking(shot, category, decided.bundle_id)
             if known is not None and category in standing:
                 target = beside(known, standing[category].placement)
@@ -46,6 +50,14 @@ class Errands:
             for row in self._ledger.placements.of(photo.id)
             if row.state is PlacementState.PLACED and row.library == self._library
         ]
+
+    def _elsewhere(self, photo: Opened, known: Version | None) -> set[str]:
+        """The categories in which the same bytes stand already, filed by another version."""
+        return {
+            row.placement.category
+            for row in self._ledger.placements.holding(photo.sha256)
+            if row.library == self._library and (known is None or row.version != known.id)
+        }
 
     def lacking(
         self, shot: Sequence[tuple[Opened, Note]], category: str, bundle_id: str

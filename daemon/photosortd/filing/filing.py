@@ -9,7 +9,7 @@ from photosortd.errors import PhotoError, WorldError
 from photosortd.filing.errands import Errands, beside
 from photosortd.filing.values import Errand, Opened, Piece, Style, Target
 from photosortd.ledger import Entry, Filed, Ledger, Note, PlacementRow, Version
-from photosortd.place import Library, Part, Wanted
+from photosortd.place import Library, Names, Part, Wanted
 from photosortd.records import Method, Outcome, Placement, PlaceMode, Stamp
 
 PUBLISH_TRIES = 20
@@ -28,6 +28,7 @@ class Filing:
         self._ledger = ledger
         self._style = style
         self._errands = Errands(ledger, library.path, style.layout)
+        self._adopted = ledger.adopted(library.path)
         self._written: set[str] = set(ledger.placements.written(library.path))
 
     def file_shot(
@@ -94,6 +95,8 @@ class Filing:
             self._ledger.placements.writing(self._library.path, directory)
             self._written.add(directory)
         names = self._library.choose_names(directory, wanted, target.suffix, target.photo)
+        if self._adopted and target.photo is None and not names.there[0]:
+            names = self._elsewhere(directory, wanted[0], names)
         self._library.room(sum(each.size for each in wanted), self._style.keep_free)
         for each, name, there in zip(shot, names.names, names.there, strict=True):
             part = None if there else self._make_part(each, directory, name)
@@ -109,6 +112,13 @@ class Filing:
                 part=part.part if part else "",
             )
             pieces.append(Piece(each, part, placement))
+
+    def _elsewhere(self, directory: str, photo: Wanted, names: Names) -> Names:
+        """A photo that an earlier ledger filed under another name is there already."""
+        name = self._library.same_bytes(directory, photo.sha256, photo.size)
+        if name is None:
+            return names
+        return replace(names, names=(name, *names.names[1:]), there=(True, *names.there[1:]))
 
     def _wanted(self, opened: Opened) -> Wanted:
         link = opened.source.full if self._style.mode is PlaceMode.SYMLINK else ""

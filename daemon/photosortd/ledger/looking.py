@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection
 
+from photosortd.ledger.blame import understood
 from photosortd.ledger.rows import Known, Version, blob, outcome_of, text
 from photosortd.records import Outcome, Source
 
@@ -40,10 +41,7 @@ class Looking:
                 AND directory = ? {where}""",
             values,
         )
-        return {
-            text(name): Known(size, mtime, ctime, outcome_of(outcome), *decision)
-            for name, size, mtime, ctime, outcome, *decision in rows
-        }
+        return dict(map(_known, rows))
 
     def version(self, source: Source) -> Version | None:
         """The current version at that path."""
@@ -118,6 +116,13 @@ class Looking:
         return [_version(row) for row in rows]
 
 
+@understood
+def _known(row: sqlite3.Row) -> tuple[str, Known]:
+    name, size, mtime, ctime, outcome, *decision = row
+    return text(name), Known(size, mtime, ctime, outcome_of(outcome), *decision)
+
+
+@understood
 def _version(row: sqlite3.Row) -> Version:
     directory, name = text(row["directory"]), text(row["name"])
     path = f"{directory}/{name}" if directory else name

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 
+from photosortd.ledger.blame import understood
 from photosortd.ledger.rows import (
     Batch,
     Entry,
@@ -21,7 +22,7 @@ Write = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 
 class Placements:
-    """The table of placements. `intend` and `complete` run inside the caller's transaction."""
+    """The table of placements. `intend`, `complete`, `settle` run in the caller's transaction."""
 
     def __init__(self, database: sqlite3.Connection, write: Write) -> None:
         self._database = database
@@ -80,21 +81,22 @@ class Placements:
             (at, version),
         )
 
-    def settle(self, row: int, placement: Placement, at: float) -> None:
+    def settle(
+        self, database: sqlite3.Connection, row: int, placement: Placement, at: float
+    ) -> None:
         """One intent turned out to have this deed; others of its version may have none yet."""
-        with self._write() as database:
-            database.execute(
-                """UPDATE placement SET state = 'placed', name = ?, method = ?, device = ?,
-                   inode = ?, at = ? WHERE id = ?""",
-                (
-                    blob(placement.name),
-                    placement.method,
-                    signed(placement.device),
-                    signed(placement.inode),
-                    at,
-                    row,
-                ),
-            )
+        database.execute(
+            """UPDATE placement SET state = 'placed', name = ?, method = ?, device = ?,
+               inode = ?, at = ? WHERE id = ?""",
+            (
+                blob(placement.name),
+                placement.method,
+                signed(placement.device),
+                signed(placement.inode),
+                at,
+                row,
+            ),
+        )
 
     def renamed(self, placement: int, name: str, method: Method) -> None:
         """The intended name was taken in the meantime: note the other one before it appears."""
@@ -120,6 +122,11 @@ class Placements:
 
     def of(self, version: int) -> list[PlacementRow]:
         return self._rows("version = ?", (version,))
+
+    def holding(self, sha256: str) -> list[PlacementRow]:
+        """What stands because of us with this content, whatever path it came from."""
+        versions = "SELECT id FROM version WHERE sha256 = ?"
+        return self._rows(f"state = 'placed' AND version IN ({versions})", (sha256,))
 
     def intended(self) -> list[PlacementRow]:
         return self._rows("state = 'intended'", ())
@@ -193,6 +200,7 @@ class Placements:
             database.execute("DELETE FROM writing WHERE library = ?", (blob(library),))
 
 
+@understood
 def _row(row: sqlite3.Row) -> PlacementRow:
     placement = Placement(
         category=row["category"],

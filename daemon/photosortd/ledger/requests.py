@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from photosortd.ledger.blame import understood
 from photosortd.ledger.placements import Write
 
 
@@ -60,7 +61,7 @@ class Requests:
         rows = self._database.execute(
             "SELECT id, command, at FROM request WHERE begun IS NULL AND result IS NULL ORDER BY id"
         )
-        return [Request(number, json.loads(command), at) for number, command, at in rows]
+        return [_request(row) for row in rows]
 
     def begin(self, number: int, pid: int) -> bool:
         """Take it in hand as process `pid`. False if it was withdrawn in the meantime."""
@@ -81,3 +82,9 @@ class Requests:
                 "DELETE FROM request WHERE at < ? AND id != ? AND coalesce(begun, result) NOT NULL",
                 (now - 86400, number),
             )
+
+
+@understood
+def _request(row: sqlite3.Row) -> Request:
+    number, command, at = row
+    return Request(number, json.loads(command), at)

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import quote
 
-from photosortd.errors import ConfigError, WorldError
+from photosortd.errors import ConfigError
+from photosortd.ledger.blame import FAILURES, Connection, blame
 
-VERSION = 1
+VERSION = 2
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE library (path BLOB PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE root (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
 CREATE TABLE version (
@@ -93,11 +94,28 @@ CREATE TABLE request (
 );
 """
 
+_SECOND = """
+CREATE TABLE adopted (          -- libraries that held photos of ours before this ledger knew them
+  library BLOB PRIMARY KEY
+) WITHOUT ROWID;
+"""
+
+_CHECKPOINT = 4 << 20
+"""Bytes that are written beside the ledger before they are brought into it."""
+
+_STEPS = (_FIRST, _SECOND)
+"""What makes a ledger of each version from the one before."""
+
 
 def connect(path: str) -> sqlite3.Connection:
     """Open the ledger for writing, making or upgrading it. Raises ConfigError, WorldError."""
     with _opening(path, f"file:{_quoted(path)}") as database:
+        # Each commit writes whole pages, and a card wears: small ones are a third of the bytes. Of
+        # a ledger that is there already the size stays.
+        database.execute("PRAGMA page_size=1024")
         database.execute("PRAGMA journal_mode=WAL")
+        page = database.execute("PRAGMA page_size").fetchone()[0]
+        database.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT // page}")
         # NORMAL loses committed rows at a power cut; a lost "placed" would be filed twice.
         database.execute("PRAGMA synchronous=FULL")
         database.execute("PRAGMA foreign_keys=ON")
@@ -136,22 +154,26 @@ def connect_copy(path: str) -> sqlite3.Connection:
 def _opening(path: str, address: str) -> Iterator[sqlite3.Connection]:
     """A connection that is closed again if the block fails, and whose fault that is."""
     try:
-        database = sqlite3.connect(address, uri=True, isolation_level=None, timeout=10)
-    except sqlite3.DatabaseError as error:
-        raise _trouble(path, error) from error
+        database = sqlite3.connect(
+            address, uri=True, isolation_level=None, timeout=10, factory=Connection
+        )
+    except FAILURES as error:
+        raise blame(path, error) from error
+    database.path = path
     try:
         yield database
     except BaseException as error:
         database.close()
-        if isinstance(error, sqlite3.DatabaseError):
-            raise _trouble(path, error) from error
+        if isinstance(error, FAILURES):
+            raise blame(path, error) from error
         raise
 
 
 def _upgrade(database: sqlite3.Connection, path: str) -> None:
     found = _check_version(database, path)
-    if found < 1:
-        database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+    if found < VERSION:
+        steps = "".join(_STEPS[max(found, 0) :])
+        database.executescript(f"BEGIN; {steps} PRAGMA user_version={VERSION}; COMMIT;")
 
 
 def _check_version(database: sqlite3.Connection, path: str) -> int:
@@ -166,12 +188,3 @@ def _check_version(database: sqlite3.Connection, path: str) -> int:
 
 def _quoted(path: str) -> str:
     return quote(os.fsencode(path))
-
-
-def _trouble(path: str, error: sqlite3.DatabaseError) -> Exception:
-    if "not a database" in str(error) or "malformed" in str(error):
-        return ConfigError(
-            f"{path}: damaged ({error}): move it aside; photosortd makes a new one and finds "
-            "again by their bytes the photos that it filed"
-        )
-    return WorldError(f"{path}: {error}")

@@ -1,8 +1,9 @@
 """Versions and claims: which content stands at which path, and what became of it."""
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from photosortd.errors import WorldError
@@ -20,7 +21,7 @@ from photosortd.ledger.rows import (
     signed,
     thresholds_text,
 )
-from photosortd.records import Outcome, Source
+from photosortd.records import Outcome, Placement, Source, printable
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
 """Outcomes after which the same bytes elsewhere are a duplicate."""
@@ -32,14 +33,18 @@ SETTLED = (*DECIDED, Outcome.DUPLICATE)
 class Ledger(Looking):
     """Everything that a photo's journey asks of the ledger, and has it keep."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, path: str | None = None) -> None:
+        """`path`: of the file that is to stay where it is; None of a copy, or to look at only."""
         super().__init__(database)
+        self._path = path
+        self._stood: dict[str, tuple[int, int]] = {}
+        self.check_place()
         self.placements = Placements(database, self.write)
         self.requests = Requests(database, self.write)
 
     @classmethod
     def open(cls, path: str) -> "Ledger":
-        return cls(schema.connect(path))
+        return cls(schema.connect(path), path)
 
     @classmethod
     def open_readonly(cls, path: str) -> "Ledger":
@@ -53,20 +58,31 @@ class Ledger(Looking):
     def close(self) -> None:
         self._database.close()
 
+    def check_place(self) -> None:
+        """Raises WorldError if our file is not the one at its path any more.
+
+        SQLite looks at names when it opens and never again: it would write to a file that nobody
+        finds after the next start.
+        """
+        if self._path is None:
+            return
+        stands = _standing(self._path)
+        for path, stood in self._stood.items():
+            if stands.get(path, stood) != stood:
+                raise WorldError(f"{printable(path)} was moved, removed or replaced while in use")
+        self._stood |= {path: found for path, found in stands.items() if found is not None}
+
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is durable when the block ends, or none of it happened."""
+        self._database.execute("BEGIN IMMEDIATE")
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-        except sqlite3.OperationalError as error:
-            raise WorldError(f"the ledger cannot be written: {error}") from error
+            yield self._database
+            self._database.execute("COMMIT")
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
 
     # ---- noting
 
@@ -129,11 +145,18 @@ class Ledger(Looking):
         """The deed is done: every intent of these versions became a placement."""
         with self.write() as database:
             for version in versions:
-                self.placements.complete(database, version, at)
-                database.execute(
-                    "UPDATE version SET outcome = planned, done_at = ? WHERE id = ?",
-                    (at, version),
-                )
+                self._complete(database, version, at)
+
+    def settle(self, deeds: Mapping[int, Placement], at: float, whole: int | None = None) -> None:
+        """Note the deeds that these intents turned out to have.
+
+        `whole`: the version that has all of its placements by them, and so its outcome, too.
+        """
+        with self.write() as database:
+            for row, placement in deeds.items():
+                self.placements.settle(database, row, placement, at)
+            if whole is not None:
+                self._complete(database, whole, at)
 
     def release(self, version: int, outcome: Outcome | None, reason: str = "") -> None:
         """Give a version up (or back to be tried again, with None) and free its claim."""
@@ -157,6 +180,18 @@ class Ledger(Looking):
         with self.write() as database:
             database.execute("INSERT OR REPLACE INTO library VALUES (?, ?)", (blob(path), uuid))
 
+    def adopt_library(self, path: str) -> None:
+        """It was a library before this ledger knew it: there may be photos that we forgot."""
+        with self.write() as database:
+            database.execute("INSERT OR IGNORE INTO adopted VALUES (?)", (blob(path),))
+
+    def adopted(self, path: str) -> bool:
+        """Whether the library at `path` may hold photos that this ledger does not know."""
+        row = self._database.execute(
+            "SELECT 1 FROM adopted WHERE library = ?", (blob(path),)
+        ).fetchone()
+        return row is not None
+
     def tested(self, bundle: str, environment: str) -> bool:
         """Whether this bundle's golden images gave the right scores in this environment."""
         row = self._database.execute(
@@ -169,6 +204,12 @@ class Ledger(Looking):
             database.execute("INSERT OR IGNORE INTO tested VALUES (?, ?)", (bundle, environment))
 
     # ---- inside a transaction
+
+    def _complete(self, database: sqlite3.Connection, version: int, at: float) -> None:
+        self.placements.complete(database, version, at)
+        database.execute(
+            "UPDATE version SET outcome = planned, done_at = ? WHERE id = ?", (at, version)
+        )
 
     @staticmethod
     def _root(database: sqlite3.Connection, path: str) -> int:
@@ -261,6 +302,21 @@ class Ledger(Looking):
                 version,
             ),
         )
+
+
+def _standing(path: str) -> dict[str, tuple[int, int] | None]:
+    """Which files stand there; None: none. One that cannot be looked at now is left out."""
+    found: dict[str, tuple[int, int] | None] = {}
+    for each in (path, path + "-wal"):
+        try:
+            facts = os.stat(each)
+        except FileNotFoundError:
+            found[each] = None
+        except OSError:
+            continue
+        else:
+            found[each] = (facts.st_dev, facts.st_ino)
+    return found
 
 
 def _same_content(row: sqlite3.Row, note: Note) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photosortd.errors import BundleError
-from photosortd.models import copies, inuse
+from photosortd.models import copies, incoming, inuse
 from photosortd.models.copies import Check
 from photosortd.vision.bundle import Bundle, read_bundle
 
@@ -55,6 +55,7 @@ class Models:
 
         Raises BundleError, and nothing changes; WorldError where we cannot write.
         """
+        self._sweep()
         bundle = copies.install(read_bundle(directory), self._directory, check)
         inuse.switch(self._directory, bundle.id)
         return bundle
@@ -83,6 +84,8 @@ class Models:
         A configured bundle that is bad leaves the last one that worked in use. `dry` installs
         nothing. Raises BundleError where there is nothing to use, and says how to get one.
         """
+        if not dry:
+            self._sweep()
         if configured is not None:
             try:
                 return Chosen(_tried(configured, check) if dry else self.install(configured, check))
@@ -92,6 +95,12 @@ class Models:
             check(str(current.path))
             return Chosen(current)
         return Chosen(self._start_with(check, dry))
+
+    def _sweep(self) -> None:
+        """Remove what a crash left: nobody but us, who hold the lock, is at work in there."""
+        copies.sweep(self._directory)
+        inuse.sweep(self._directory)
+        incoming.sweep(self._directory.parent)
 
     def _instead(self, error: BundleError, check: Check) -> Chosen:
         """The bundle in use, in place of a bad one."""

@@ -5,6 +5,7 @@ one step ahead or behind is read in its light.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from photosortd import files
@@ -46,6 +47,13 @@ def go_back(models: Path, name: str) -> None:
     with files.world_errors(f"{models}: cannot be written"):
         _point_at(models, name)
         _write_history(models, kept)
+
+
+def sweep(models: Path) -> None:
+    """Remove what a crash left beside the link and the history."""
+    for leftover in (str(models / _NEXT), *files.halves(str(models / _HISTORY))):
+        with suppress(OSError):
+            os.unlink(leftover)
 
 
 def earlier(models: Path) -> list[str]:

@@ -102,6 +102,15 @@ class Companions:
         if news:
             filing.follow(leader, news, batch, wall)
 
+    def was_filed(self, before: Version, leader: Version | None) -> bool:
+        """Whether a companion was filed with the content it had before, or with an earlier one."""
+        if before.outcome is Outcome.PLACED or leader is None:
+            return before.outcome is Outcome.PLACED
+        return any(
+            each.source == before.source and each.outcome is Outcome.PLACED
+            for each in self._ledger.companions(leader.id)
+        )
+
     def leader_of(self, companion: Source) -> Version | None:
         """The decided version of its photo; of a duplicate, the version that was filed."""
         listing = self._watcher.look(companion.root, companion.directory, (companion.name,))

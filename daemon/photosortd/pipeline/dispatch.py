@@ -50,10 +50,13 @@ class Dispatch:
         PhotoError, WorldError if it cannot be opened.
         """
         descriptor = self._watcher.open(trip.source)
-        stamp = Stamp.of(os.fstat(descriptor))
-        if stamp != trip.stamp:
+        try:
+            stamp = Stamp.of(os.fstat(descriptor))
+            if stamp != trip.stamp:
+                raise SourceChanged(trip.source.full)
+        except BaseException:
             os.close(descriptor)
-            raise SourceChanged(trip.source.full)
+            raise
         if trip.late:
             out = Outstanding(trip, None, (Companion(trip.source, stamp, descriptor),))
         else:

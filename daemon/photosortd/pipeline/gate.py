@@ -17,6 +17,7 @@ from photosortd.records import printable
 from photosortd.recover import Stands, accept_library, open_library, recover
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds
+GLANCE = 5.0  # seconds between two looks at a library that nobody has to do with
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Gate:
         self._pause = FIRST_PAUSE
         self._retry_at: float | None = None  # None: open, or being tried
         self._doubtful = False  # it may have gone, though nobody had to do with it
+        self._glance_at = 0.0
         self._full = False  # the trouble came from filing: only filing shows that it is over
         self.trouble: str | None = None
         self.between: Callable[[], None] = lambda: None  # called while many bytes are moved
@@ -72,11 +74,16 @@ class Gate:
         self._retry_at = None
 
     def doubt(self) -> None:
-        """Something was mounted or unmounted: look at it, even if no photo waits."""
+        """Something was mounted or unmounted: look at it at once, even if no photo waits."""
         self._doubtful = True
+        self._retry_at = None
 
     def is_due(self, now: float) -> bool:
-        """Whether to try without a photo that waits: a crash or a trouble may have left intents."""
+        """Whether to try without a photo that waits: a crash or a trouble may have left intents,
+        and somebody may have taken the library away."""
+        if self._library is not None and now >= self._glance_at:
+            self._glance_at = now + GLANCE
+            self._doubtful |= not self._library.stands()
         uncertain = self._doubtful or not self._sound
         return uncertain and (self._retry_at is None or now >= self._retry_at)
 

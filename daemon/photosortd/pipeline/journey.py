@@ -3,6 +3,7 @@
 Never blocks on a photo: looking is done by the vision workers, and `answered` goes on from there.
 """
 
+import errno
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -19,13 +20,17 @@ from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.outcomes import Outcomes, note_of
 from photosortd.pipeline.setbacks import Setbacks
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
-from photosortd.place import SourceChanged
+from photosortd.place import Blocked, SourceChanged
 from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
 from photosortd.vision.decide import decide
 from photosortd.vision.worker import Answer, Workers
 from photosortd.watch import Watcher
+from photosortd.watch.scan import GONE
 
 log = logging.getLogger(__name__)
+
+OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What keeps a photo from being opened that is no fault of this one."""
 
 _ASIDE = Outcome.SET_ASIDE
 
@@ -115,8 +120,15 @@ class Pipeline:
             # chmod changes the ctime, so that it is looked at again when it may be read.
             reason = f"{error.strerror}: photosortd's user may not read it"
             self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
-        except (OSError, PhotoError, WorldError):
-            # Gone, or its root is: a scan finds it if it comes back.
+        except OSError as error:
+            if error.errno in OURS:
+                raise WorldError(f"{printable(trip.source.full)}: {error.strerror}") from error
+            if error.errno not in GONE:
+                self._failed(trip, f"cannot be opened: {error.strerror or error}", now, wall)
+                return
+            self.intake.release(trip.source)  # a scan finds it if it comes back
+        except (PhotoError, WorldError):
+            # No file any more, or its root is away: a scan finds it if it comes back.
             self.intake.release(trip.source)
 
     # ---- back from the workers
@@ -128,7 +140,7 @@ class Pipeline:
             try:
                 self._go_on(out, answer, now, wall)
             except OSError as error:  # the source, which somebody else may repair or unplug
-                self._failed(out, f"cannot be read: {error.strerror or error}", now, wall)
+                self._failed(out.trip, f"cannot be read: {error.strerror or error}", now, wall)
             except PhotoError as error:  # its copy cannot be made in this library, ever
                 self._outcomes.finish(note_of(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
         except HalfFiled as error:
@@ -143,8 +155,12 @@ class Pipeline:
             out.close()
 
     def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
-        """The world failed on a trip, which waits for it — unless the world fails on it alone."""
-        self.shut(error, now)
+        """The world failed on a trip, which waits for it — unless the world fails on it alone.
+
+        Where but one directory is blocked, all others are tried before anybody waits.
+        """
+        if not isinstance(error, Blocked) or self._setbacks.was_its_turn(trip.source):
+            self.shut(error, now)
         if self._setbacks.is_its_fault(trip.source):
             self._outcomes.finish(note_of(trip, wall, reason=str(error)), _ASIDE, trip)
         else:
@@ -164,7 +180,7 @@ class Pipeline:
         trip = out.trip
         lack = answer.companions[0] if trip.late and answer.companions else answer.incomplete
         if answer.failed is not None:
-            self._failed(out, answer.failed, now, wall)
+            self._failed(trip, answer.failed, now, wall)
         elif lack is not None and not (trip.last or self.rules.once):
             self.intake.settler.incomplete(trip.source, trip.stamp, now)
             self.intake.keep_waiting(trip.source, f"the rest of it: {lack}")
@@ -172,22 +188,21 @@ class Pipeline:
             self._seen(out, answer.seen, answer.companions, now, wall)
         elif lack is not None:
             self._outcomes.finish(note_of(trip, wall, reason=lack), Outcome.TRUNCATED, trip)
-            self._look_after(out, (), now)
+            self._look_after(trip, (), now)
         elif trip.late:
             self._late(out, wall)
         else:
             reason = answer.unreadable or "not a photo"
             self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
-            self._look_after(out, (), now)
+            self._look_after(trip, (), now)
 
-    def _failed(self, out: Outstanding, reason: str, now: float, wall: float) -> None:
-        """The worker died of it, or nearly: try again, but not for ever."""
-        trip = out.trip
+    def _failed(self, trip: Trip, reason: str, now: float, wall: float) -> None:
+        """It cannot be read, or the worker died of it: try again, but not for ever."""
         attempts = self.ledger.attempt(note_of(trip, wall, reason=reason))
         if attempts >= MAX_ATTEMPTS:
             reason = f"{reason} ({attempts} attempts)"
             self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.SET_ASIDE, trip)
-            self._look_after(out, (), now)
+            self._look_after(trip, (), now)
             return
         shown = printable(trip.source.full)
         log.warning("attempt %d at %s failed: %s", attempts, shown, reason)
@@ -221,7 +236,7 @@ class Pipeline:
             self._decide(out, note, seen, whole, wall)
         else:
             self._duplicate(out, note, owner, whole, wall)
-        self._look_after(out, whole, now)
+        self._look_after(trip, whole, now)
 
     def _unchanged(self, before: Version, seen: Seen) -> bool:
         """Only the stat changed: the content was decided already, and not by another bundle."""
@@ -306,7 +321,7 @@ class Pipeline:
         if before is not None and before.sha256 == note.sha256 and before.outcome in DECIDED:
             self.ledger.touch(before.id, note)
             self.intake.release(trip.source)
-        elif before is not None and before.outcome is Outcome.PLACED:
+        elif before is not None and self._companions.was_filed(before, leader):
             reason = "changed after it was filed; the filed copy stays as it is"
             self._outcomes.finish(
                 replace(note, leader=before.leader, reason=reason), Outcome.IGNORED, trip
@@ -320,12 +335,12 @@ class Pipeline:
             self._companions.follow(leader, [companion], filing, batch, wall)
             self.intake.release(trip.source)
 
-    def _look_after(self, out: Outstanding, taken: Iterable[Companion], now: float) -> None:
+    def _look_after(self, trip: Trip, taken: Iterable[Companion], now: float) -> None:
         """Companions that did not travel along are looked at once more, now that it is known."""
         along = {each.source for each in taken}
         for source in along:
             self.intake.release(source)
-        for name in out.trip.companions:
-            source = out.trip.source.sibling(name)
+        for name in trip.companions:
+            source = trip.source.sibling(name)
             if source not in along:
                 self.intake.again(source, now)

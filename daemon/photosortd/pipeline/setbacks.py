@@ -16,6 +16,10 @@ class Setbacks:
         self._successes += 1
         self._counts.pop(source, None)
 
+    def was_its_turn(self, source: Source) -> bool:
+        """Whether the world failed on it before, and nothing went through since."""
+        return self._counts.get(source, (0, -1))[1] == self._successes
+
     def is_its_fault(self, source: Source) -> bool:
         """Count one more failure; True after too many with successes of others between them."""
         count, successes = self._counts.get(source, (0, -1))

@@ -6,6 +6,7 @@ a directory, a name and an open source.
 
 from photosortd.place.choose import Names, Wanted
 from photosortd.place.content import Found
+from photosortd.place.folder import Blocked
 from photosortd.place.library import Library
 from photosortd.place.names import suffix_of
 from photosortd.place.parts import OpenSource, Part, SourceChanged
@@ -14,6 +15,7 @@ from photosortd.place.recover import Recovered, recover_placement
 
 __all__ = [
     "Abilities",
+    "Blocked",
     "Found",
     "Library",
     "Names",

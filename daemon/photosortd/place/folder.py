@@ -21,6 +21,9 @@ _OURS = frozenset({errno.EBADF, errno.EFAULT, errno.ENOTTY})
 _NOTHING_TO_READ = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 """Gone, a link, a socket, a link that leads nowhere."""
 
+_IN_THE_WAY = frozenset({errno.ELOOP, errno.ENOTDIR})
+"""How it is said that a link, or a file, stands where a directory should."""
+
 _WHAT_TO_DO = {
     errno.ENOSPC: "free some space there",
     errno.EDQUOT: "the quota of this user is used up: raise it, or free some space there",
@@ -41,6 +44,10 @@ _PHOTOS = {
     errno.ENAMETOOLONG: "its name or path is longer than the library's file system takes",
 }
 """Errors that lie in the one file: no waiting and no other disk space mends them."""
+
+
+class Blocked(WorldError):
+    """One directory of the library is a link or a file: what goes elsewhere is not concerned."""
 
 
 def nothing() -> None:
@@ -95,11 +102,17 @@ def open_folder(
     """The directory `path` below the descriptor `root`; with `create` it is made where missing.
 
     Raises FileNotFoundError if it is missing and not to be made, WorldError if it cannot be
-    opened or made. `shown` is the library's path for messages.
+    opened or made: Blocked if a link or a file is in the way. `shown` is the library's path for
+    messages.
     """
     where = os.path.join(shown, path) if path else shown
     with world_errors("cannot open", where, pass_on=FileNotFoundError):
-        descriptor = _made(root, path) if create else files.open_directory_beneath(root, path)
+        try:
+            descriptor = _made(root, path) if create else files.open_directory_beneath(root, path)
+        except OSError as error:
+            if error.errno not in _IN_THE_WAY:
+                raise
+            raise Blocked(f"cannot open {printable(where)}: {_reason(error, where)}") from error
     try:
         yield Folder(descriptor, path, where, os.fstat(descriptor).st_dev, between)
     finally:
@@ -152,7 +165,7 @@ def world_errors(
     except OSError as error:
         if error.errno in _OURS or isinstance(error, pass_on):
             raise
-        raise WorldError(f"{doing} {printable(path)}: {_reason(error)}") from error
+        raise WorldError(f"{doing} {printable(path)}: {_reason(error, path)}") from error
 
 
 @contextmanager
@@ -167,9 +180,18 @@ def photo_errors(name: str) -> Iterator[None]:
         raise PhotoError(f"{printable(name)}: {reason}") from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, path: str) -> str:
     advice = _WHAT_TO_DO.get(error.errno or 0)
     reason = error.strerror or str(error)
-    if error.errno == errno.EROFS and machine.is_sandboxed(os.environ):
+    sandboxed = machine.is_sandboxed(os.environ)
+    if error.errno == errno.EROFS and sandboxed and not _is_read_only_disk(path):
         return "read-only inside the service's sandbox: sudo photosortd service install"
     return f"{reason}; {advice}" if advice else reason
+
+
+def _is_read_only_disk(path: str) -> bool:
+    """Whether nobody can write there, in whatever sandbox."""
+    try:
+        return files.mount_of(path).disk_read_only
+    except OSError:
+        return False

@@ -15,6 +15,7 @@ from photosortd.errors import WorldError
 from photosortd.place import marker, parts, publish, remove, root
 from photosortd.place.choose import Names, Wanted, choose
 from photosortd.place.content import Found, look_at
+from photosortd.place.elsewhere import Elsewhere
 from photosortd.place.folder import Folder, nothing, open_folder, world_errors
 from photosortd.place.make import describe, make_part
 from photosortd.place.parts import OpenSource, Part
@@ -44,6 +45,7 @@ class Library:
         self._lock = lock
         self._token = token
         self.between: Callable[[], None] = nothing
+        self._elsewhere = Elsewhere()
         self._abilities: dict[int, Abilities] = {}  # by st_dev, which holds while we are open
 
     @classmethod
@@ -110,6 +112,12 @@ class Library:
                 "put it back, or run `photosortd check --accept-library`"
             )
 
+    def stands(self) -> bool:
+        """Whether it is there as far as a glance tells; `check` says what is the matter."""
+        return root.is_at(self.path, self._root) and root.is_at(
+            os.path.join(self.path, marker.NAME), self._lock
+        )
+
     def room(self, need: int, keep_free: int) -> None:
         """Raise WorldError if `need` more bytes would leave less than `keep_free` bytes free."""
         root.check_room(self._root, self.path, need, keep_free)
@@ -156,6 +164,11 @@ class Library:
         with self._folder(directory, create=True) as folder:
             rules = self._able(folder).rules
             return choose(folder, wanted, photo or wanted[0].name, suffix, rules)
+
+    def same_bytes(self, directory: str, sha256: str, size: int) -> str | None:
+        """The name of any file in that directory with these bytes. Raises WorldError."""
+        with self._folder(directory, create=True) as folder:
+            return self._elsewhere.find(folder, sha256, size)
 
     def publish(self, part: Part, name: str) -> None:
         """Give the part its name, durably and never over another file.

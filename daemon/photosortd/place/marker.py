@@ -49,6 +49,11 @@ def read(directory: int) -> str | None:
         os.close(descriptor)
 
 
+def is_marked(path: str) -> bool:
+    """Whether the directory is a library already, this photosortd's or another's."""
+    return os.path.lexists(os.path.join(path, NAME))
+
+
 def missing(folder: Folder) -> WorldError:
     return WorldError(
         f"{printable(folder.shown)} has no {NAME}, but had one: is its disk mounted? "

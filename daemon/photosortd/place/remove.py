@@ -63,7 +63,7 @@ def _same(before: os.stat_result, now: os.stat_result | None) -> bool:
 
 
 def sweep(folder: Folder, keep: Collection[str]) -> int:
-    """Unlink the part files that are not to be kept; returns how many."""
+    """Unlink the part files that are not to be kept, durably; returns how many."""
     swept = 0
     with os.scandir(folder.fd) as entries:
         stale = [
@@ -76,4 +76,6 @@ def sweep(folder: Folder, keep: Collection[str]) -> int:
     for name in stale:
         os.unlink(name, dir_fd=folder.fd)
         swept += 1
+    # Also of what was unlinked before: whoever asks forgets next where parts may lie.
+    folder.sync()
     return swept

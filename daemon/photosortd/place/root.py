@@ -34,6 +34,14 @@ def same_directory(one: int, other: int) -> bool:
     return files.mount_of_descriptor(one).id == files.mount_of_descriptor(other).id
 
 
+def is_at(path: str, opened: int) -> bool:
+    """Whether the path leads to what is open, as far as numbers tell."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(opened))
+    except OSError:
+        return False
+
+
 def check_room(directory: int, path: str, need: int, keep_free: int) -> None:
     """Raise WorldError if `need` more bytes would leave less than `keep_free` bytes free."""
     with world_errors("cannot ask for the free space of", path):

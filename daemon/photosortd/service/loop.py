@@ -69,6 +69,7 @@ class Service:
         self._once = False
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
+        self._check_at = 0.0
 
     def done(self, done: Done) -> None:
         """The pipeline's `on_done`."""
@@ -126,6 +127,10 @@ class Service:
     def tick(self) -> None:
         """One turn: hints, scan, work, requests; then sleep until there is something to do."""
         now, wall = time.monotonic(), time.time()
+        if now >= self._check_at:
+            self._check_at = now + HEARTBEAT
+            # Its end is ours: only a fresh start opens the ledger that is there now.
+            self._pipeline.ledger.check_place()
         if self._flags.reload:
             self._do_reload()
         with self._waiting_for_the_world():

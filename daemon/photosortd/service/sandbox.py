@@ -58,7 +58,7 @@ class Footing:
 
 
 def outdated_by(before: Footing, now: Footing, writes: bool) -> str:
-    """`mounted` or `unmounted`: what happened that this sandbox does not allow for; '' if nothing.
+    """`mounted`, say: what happened that this sandbox does not allow for; '' if nothing.
 
     A source must be read-only, the library writable, and both what they are outside: the sandbox
     may hold on to a disk that was unmounted there, or hide one that was mounted.
@@ -71,8 +71,15 @@ def outdated_by(before: Footing, now: Footing, writes: bool) -> str:
     if now.inside is None:
         return "mounted" if now.outside.mount in came else ""
     if now.inside.devices == now.outside.devices:
-        return ""
+        return "remounted" if writes and _opened(before, now) else ""
     return "mounted" if came else "unmounted"
+
+
+def _opened(before: Footing, now: Footing) -> bool:
+    """Whether it was read-only outside when the sandbox was made, which keeps it so inside."""
+    was = before.outside is not None and before.outside.mount.read_only
+    opened = now.outside is not None and not now.outside.mount.read_only
+    return was and opened and now.inside is not None and now.inside.mount.read_only
 
 
 class Sandbox:

@@ -40,7 +40,7 @@ class Ears:
         self._said = ""  # the last reason in the log; numbers do not make it another one
         self._calm: float | None = None  # seconds to the next scan while an overflow calms down
         self._retry_at = math.inf
-        self._overflowed_at = self._died_at = -math.inf
+        self._overflowed_at = self._died_at = self._renewed_at = -math.inf
         self._suspects: frozenset[int] = frozenset()  # directories that seem to have no watch
         self._suspected_at = 0.0
         self._doubt = Doubt()
@@ -223,6 +223,11 @@ class Ears:
             return DOUBT if missing else None
         if now - self._suspected_at < DOUBT:
             return DOUBT
+        if now - self._renewed_at >= self._patience:
+            # Perhaps they were renamed as they appeared, which watchdog does not always see.
+            self._renewed_at = now
+            self.stale = True
+            return 0.0
         if not self._blind:
             have = walk.directories - len(same)
             why = f"inotify watches only {have} of {walk.directories} directories"

@@ -73,7 +73,11 @@ class EventWatch:
     def start(self) -> bool:
         """Begin to set the watches; True if they are set (or have failed) within a second."""
         _prepare()
-        self._starter.start()
+        try:
+            self._starter.start()
+        except RuntimeError as error:  # as many tasks as the service manager allows
+            self.failure = error
+            return True
         self._starter.join(_PATIENCE)
         return not self._starter.is_alive()
 
@@ -109,8 +113,12 @@ class EventWatch:
             stopper = threading.Thread(
                 target=_end, args=(observer,), name="drop-watches", daemon=True
             )
-            stopper.start()
-            stopper.join(_PATIENCE)
+            try:
+                stopper.start()
+            except RuntimeError:  # no thread to be had: they end, but nobody waits for it
+                observer.stop()
+            else:
+                stopper.join(_PATIENCE)
 
     def _start(self) -> None:
         # One at a time: the threads that appear meanwhile are this watch's own.
@@ -126,7 +134,7 @@ class EventWatch:
     def _set_watches(self) -> None:
         _live.add(self)
         before = set(threading.enumerate())
-        observer = InotifyObserver(generate_full_events=True)
+        observer = _Observer()
         try:
             # Links in the path are resolved here: watchdog would watch the link itself.
             top = os.path.realpath(self._root)
@@ -149,8 +157,22 @@ class EventWatch:
         _end(observer)
 
 
+class _Observer(InotifyObserver):
+    """Leaves no descriptor open where the thread that would read it is not to be had."""
+
+    def __init__(self) -> None:
+        try:
+            super().__init__(generate_full_events=True)
+        except RuntimeError:
+            self._inotify_fd._close_resources()
+            raise
+
+
 def _end(observer: InotifyObserver) -> None:
-    observer.stop()
+    try:
+        observer.stop()
+    except KeyError:  # watchdog lost count of directories that were exchanged for others
+        observer.stop()  # it goes on behind what it stumbled over
     if observer.ident is not None:
         observer.join()
 
@@ -189,9 +211,18 @@ def _watch_lines() -> Iterator[str]:
     """Each watch of this process, as /proc/self/fdinfo describes it; see proc(5)."""
     for number in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
-            if os.readlink(f"/proc/self/fd/{number}") == "anon_inode:inotify":
+            if _leads_to(number) == "anon_inode:inotify":
                 with open(f"/proc/self/fdinfo/{number}", encoding="ascii") as lines:
                     yield from (line for line in lines if line.startswith("inotify "))
+
+
+def _leads_to(number: str) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{number}")
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return ""  # a photo below more directories than a path may name
 
 
 def explain(error: OSError | RuntimeError) -> str:
@@ -234,6 +265,19 @@ _starting = threading.Lock()
 _overheard = _Overheard(logging.WARNING)
 
 
+class _Fallen:
+    """What is said when a thread ends by an error: of watchdog's, which are replaced, one line."""
+
+    def __init__(self, others: Callable[[threading.ExceptHookArgs], object]) -> None:
+        self._others = others
+
+    def __call__(self, fallen: threading.ExceptHookArgs) -> None:
+        if isinstance(fallen.thread, BaseThread):
+            log.warning("watchdog: a thread ended by %r", fallen.exc_value)
+        else:
+            self._others(fallen)
+
+
 def _prepare() -> None:
     """Keep watchdog quiet, and alive.
 
@@ -241,6 +285,8 @@ def _prepare() -> None:
     it where warnings are errors. Done at each start, because others may reset the filters.
     """
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+    if not isinstance(threading.excepthook, _Fallen):
+        threading.excepthook = _Fallen(threading.excepthook)
     logger = logging.getLogger("watchdog")
     logger.setLevel(logging.WARNING)
     logger.propagate = False

@@ -17,6 +17,14 @@ NO_MEDIA = ".nomedia"
 """A directory that holds this name is skipped with everything below, as Android does."""
 
 _LONGEST = 64 * 1024  # bytes of an ignore file that are read
+_MOST = 1000  # patterns of an ignore file that are used: each is asked about each name
+
+# What pathspec makes of `*`, and of the plain characters and sets between two of them.
+_STAR = r"\[\^/\]\*"
+_PLAIN = r"(?:\\.|\[\^?+\]?+(?:\\.|[^\]\\])*+\](?![*+])|[^\\\[\]().+*?{}|^$/])"
+_STARS = re.compile(f"(?:{_STAR})+")
+_BETWEEN = re.compile(f"{_STAR}({_PLAIN}++)(?={_STAR})", re.DOTALL)
+_DEPTHS = re.compile(r"\^\(\?:\.\+/\)\?|\(\?:/\.\+\)\?")  # `**/` and `/**/`
 
 _PARTIAL = (
     *(".tmp", ".part", ".partial", ".filepart", ".download"),
@@ -72,7 +80,7 @@ class Rules:
     def with_patterns(self, directory: str, origin: str, lines: Iterable[str]) -> "Rules":
         """These rules and further patterns that count from `directory`. Raises ValueError."""
         kept = tuple(lines)
-        layer = _Layer(directory, origin, kept, GitIgnoreSpec.from_lines(kept))
+        layer = _Layer(directory, origin, kept, _compiled(kept))
         return Rules((*self.layers, layer))
 
     def ignored(self, path: str, *, directory: bool) -> str | None:
@@ -93,10 +101,34 @@ def check_patterns(patterns: Iterable[str]) -> list[str]:
     problems = []
     for pattern in patterns:
         try:
-            GitIgnoreSpec.from_lines([pattern])
+            _compiled([pattern])
         except ValueError as error:
             problems.append(str(error))
     return problems
+
+
+def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
+    """The patterns, none of which takes long on any name. Raises ValueError."""
+    try:
+        spec = GitIgnoreSpec.from_lines(lines)
+    except re.error as error:
+        raise ValueError(f"Invalid git pattern: {error.msg}") from error
+    for pattern in spec.patterns:
+        if pattern.regex is not None:
+            pattern.regex = _swift(pattern.regex)
+    return spec
+
+
+def _swift(regex: re.Pattern[str]) -> re.Pattern[str]:
+    """The same without its many ways to fail: whoever wrote the pattern must not keep us busy.
+
+    What stands between two `*` may as well be taken where it is first found, for good. Several
+    `**` could not be told apart so simply; nobody needs three.
+    """
+    if len(_DEPTHS.findall(regex.pattern)) > 2:
+        raise ValueError("Invalid git pattern: it has more than two '**'")
+    single = _STARS.sub("[^/]*", regex.pattern)
+    return re.compile(_BETWEEN.sub(r"(?>[^/]*?\1)", single))
 
 
 def read_ignore_file(descriptor: int) -> tuple[list[str], list[str]]:
@@ -109,10 +141,21 @@ def read_ignore_file(descriptor: int) -> tuple[list[str], list[str]]:
         opened = os.open(IGNORE_FILE, flags, dir_fd=descriptor)
     except FileNotFoundError:
         return [], []
-    with os.fdopen(opened, "rb") as stream:
+    try:
         if not stat.S_ISREG(os.fstat(opened).st_mode):
             return [], [f"{IGNORE_FILE} is no regular file"]
-        text = os.fsdecode(stream.read(_LONGEST)).removeprefix("\ufeff")
-    lines = text.splitlines()
-    good = [line for line in lines if not check_patterns([line])]
-    return good, check_patterns(lines)
+        data = os.pread(opened, _LONGEST + 1, 0)
+    finally:
+        os.close(opened)
+    lines = os.fsdecode(data[:_LONGEST]).removeprefix("\ufeff").splitlines()
+    problems = []
+    if len(data) > _LONGEST or len(lines) > _MOST:
+        problems.append(f"is longer than 64 KB or {_MOST} lines: the rest of it is not used")
+        # Its last line may be cut, and then mean something else.
+        lines = lines[:-1][:_MOST]
+    good = []
+    for line in lines:
+        wrong = check_patterns([line])
+        problems += [complaint[:200] for complaint in wrong]
+        good += [] if wrong else [line]
+    return good, problems

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from photosortd.errors import ConfigError, WorldError
 from photosortd.records import printable
+from photosortd.watch.arrivals import Arrivals
 from photosortd.watch.ears import Ears
 from photosortd.watch.ground import Change, Ground
 from photosortd.watch.ignore import Rules
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 CHECK_EVERY = 2.0  # seconds between two glances at a root
 SUBTREES = 1000  # directories waiting to be looked into, before the whole root is scanned
+AGAIN = 5.0  # seconds until a scan that could not be finished is made again; then twice that, …
+_MENDED = 300.0  # seconds after which what a failing disk did not show is looked for again
 _REMEMBERED = 1000  # problems that are not logged a second time
 
 
@@ -42,12 +45,15 @@ class Root:
         self._walk: Walk | None = None  # the running full scan
         self._side: Walk | None = None  # the running look into a new directory
         self._subtrees: dict[str, None] = {}  # directories to look into, in their order
+        self._arrivals = Arrivals()
+        self._again = AGAIN
         self._wanted = False
         self._now = self._wall = 0.0
         self._next_check = self._next_scan = 0.0
         self._last_scan: float | None = None
         self._directories = self._files = 0
         self._trouble = ""  # what the last scan could not read
+        self._broken = False  # because the disk or share failed
         self._logged: set[str] = set()
         self._mounts_below = mounts_below(spec.path)
 
@@ -64,11 +70,14 @@ class Root:
             self._wanted = True
             if self._walk is not None and not self._walk.directories:
                 self._walk = None  # it has seen nothing yet: there is no need for two
+        if now >= self._arrivals.next_due():
+            self._prove()
         if self._walk is None and (self._wanted or now >= self._next_scan):
             self._begin()
 
     def _check(self, mounts_changed: bool) -> None:
         self._next_check = self._now + CHECK_EVERY
+        doubtful = self.ground.doubtful
         change = self.ground.check(mounts_changed)
         sight = self.ground.sight
         inherited, self._inherited = self._inherited, False
@@ -83,6 +92,27 @@ class Root:
             self._drop()
             self.ears.open(self._now, sight)
             self._wanted = True
+        elif doubtful:
+            self._flickered()
+
+    def _flickered(self) -> None:
+        """It could not be opened, and yet it stands: what was dropped then, a scan finds again."""
+        if self._walk is not None:
+            self._wanted = True
+            return
+        self._next_scan = min(self._next_scan, self._now + self._again)
+        self._again = min(2 * self._again, self.ears.interval)
+
+    def _prove(self) -> None:
+        """watchdog loses a directory that is renamed, or whose parent is, as it appears."""
+        watched = self.ears.watched()
+        try:
+            with self.ground.descriptor() as descriptor:
+                deaf = self._arrivals.unwatched(descriptor, watched, self._now)
+        except WorldError:
+            return  # tick() finds out
+        if deaf and self.ears.trusted:
+            self.ears.stale = self._wanted = True
 
     def _is_deaf(self) -> bool:
         """Whether mounts changed below the root, or took its own watch away."""
@@ -92,6 +122,7 @@ class Root:
     def _drop(self) -> None:
         self._walk = self._side = None
         self._subtrees.clear()
+        self._arrivals = Arrivals()
 
     def _begin(self) -> None:
         self._wanted = False
@@ -183,17 +214,22 @@ class Root:
         if found is None:
             return None
         directory, names = found
+        if hinted:
+            self._arrivals.note(directory, self._now)
         self.ground.held_files |= bool(names)
         return Listing(self.path, directory, names, hinted)
 
     def _finish(self, walk: Walk) -> None:
         self._last_scan = self._wall or None
+        self._again = AGAIN
         self._directories, self._files = walk.directories, walk.files
-        self._trouble = _summary(walk)
+        self._trouble, self._broken = _summary(walk), walk.broken
         for problem in walk.problems:
             self._log_once(problem)
         again = self.ears.scanned(walk, self._now)
         self._next_scan = self._now + (self.ears.interval if again is None else again)
+        if walk.broken:
+            self._next_scan = min(self._next_scan, self._now + _MENDED)
 
     def _log_once(self, problem: str) -> None:
         if problem not in self._logged and len(self._logged) < _REMEMBERED:
@@ -225,7 +261,7 @@ class Root:
             return self._next_check
         if self.ground.doubtful or (self._wanted and self._walk is None):
             return self._now
-        times = [self._next_check, self.ears.retry_at]
+        times = [self._next_check, self.ears.retry_at, self._arrivals.next_due()]
         if self._walk is None:
             times.append(self._next_scan)
         return max(self._now, min(times))
@@ -248,6 +284,7 @@ class Root:
             last_scan=self._last_scan,
             next_scan=next_scan,
             scanning=self.scanning,
+            broken=self._broken,
         )
 
 

@@ -13,6 +13,7 @@ from photosortd.watch.ignore import IGNORE_FILE, NO_MEDIA, Rules, read_ignore_fi
 from photosortd.watch.kin import kin
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
+FEW = 100  # keys that are tried one by one on each name of a directory
 STRIDE = 200  # files between two calls of `between`: a second or two on the slowest share
 
 
@@ -47,8 +48,10 @@ def read_directory(
     Raises Ignored for one with `.nomedia`, OSError if it cannot be read.
     """
     wanted = {kin(name) for name in only or ()}
-    # A key is the beginning of its names: most are told apart without computing theirs.
-    beginnings = ("",) if only is None else (NO_MEDIA, IGNORE_FILE, *wanted)
+    # A key is the beginning of its names: most are told apart without computing theirs, unless
+    # there are so many keys that to try each of them takes longer.
+    few = only is not None and len(wanted) <= FEW
+    beginnings = (NO_MEDIA, IGNORE_FILE, *wanted) if few else ("",)
     with os.scandir(descriptor) as listed:
         entries = [entry for entry in listed if entry.name.startswith(beginnings)]
     names = {entry.name for entry in entries}

@@ -54,3 +54,4 @@ class RootState:
     last_scan: float | None  # seconds since the epoch, when it was finished
     next_scan: float | None  # likewise, about; None while one runs or the root is paused
     scanning: bool
+    broken: bool = False  # the disk or share failed in the last full scan

@@ -4,6 +4,7 @@ A walk holds the names of the directories still to visit and those in the presen
 tree. What cannot be read is noted and does not end the walk.
 """
 
+import errno
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from photosortd.watch.scan import (
 SLICE = 5000  # files of one directory that are looked at in one step
 _NOTED = 20  # problems kept in words
 _RECENT = 10.0  # seconds before a walk that count as "just now"
+
+FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN})
+"""How a disk or a share fails, and not a single directory."""
 
 
 class Walk:
@@ -56,6 +60,7 @@ class Walk:
         self.recent = 0  # files whose ctime is after the walk began, or just before
         self.unwatched: set[int] = set()  # inodes of directories that no watch was seen for
         self.problems: list[str] = []
+        self.broken = False  # the disk or share failed: there may be photos that it did not show
         self.failures = 0  # how many there were, of which `problems` names the first ones
 
     @property
@@ -79,6 +84,7 @@ class Walk:
             self._slices.clear()
             if error.errno not in GONE:
                 self._note(problem(self._directory, error))
+                self.broken |= error.errno in FAILING
         return None
 
     def _enter(self, root: int) -> bool:
@@ -105,6 +111,7 @@ class Walk:
         with _opened(root, self._directory) as descriptor:
             found = stamps(descriptor, self._directory, names, problems, self._between)
         self._note(*problems)
+        self.broken |= bool(problems)
         self.files += len(found)
         self.recent += sum(stamp.ctime_ns >= self._since_ns for stamp in found.values())
         return found

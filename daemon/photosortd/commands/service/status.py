@@ -102,6 +102,11 @@ def _notes(scope: Scope, manager: Manager, told: Mapping[str, str]) -> list[str]
         first = "" if scope.user else "sudo make install, then "
         return [f"there is no such unit: {first}{scope.command('install')}"]
     notes = []
+    if told.get("ActiveState") == "failed":
+        notes.append(
+            "systemd has given up, and nothing is sorted: mend what the journal names "
+            f"(`photosortd check` looks at everything), then {scope.systemctl('start')}"
+        )
     if told.get("NeedDaemonReload") == "yes":
         notes.append("unit files changed since systemd read them: sudo systemctl daemon-reload")
     try:

@@ -8,6 +8,11 @@ from photosortd.errors import WorldError
 from photosortd.units.manager import Manager
 from photosortd.units.sandbox import Sandbox
 
+_WITHOUT_A_WORD = (
+    "`photosortd check` was ended before it could say anything, as the kernel does when memory "
+    "runs out (MemoryMax= of the unit?); `journalctl -e` says more"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -38,5 +43,5 @@ def trial(manager: Manager, unit: Sandbox) -> Trial:
     except (ValueError, KeyError, TypeError):
         if ran.code == 0:
             raise WorldError(f"`photosortd check` said nothing of use: {ran.out}") from None
-        return Trial(ran.code, (), ran.err.strip() or ran.out.strip())
+        return Trial(ran.code, (), ran.err.strip() or ran.out.strip() or _WITHOUT_A_WORD)
     return Trial(ran.code, findings, ran.err.strip())

@@ -2,10 +2,11 @@
 further than its lengths.
 
 What cannot be known is called whole: a kind without lengths, and a file that was given its full
-size first, where a box of known length is still being filled.
+size first, where its zeros may be black pixels and the file system tells of no holes.
 """
 
+from photosortd.vision.whole.holes import unwritten
 from photosortd.vision.whole.judging import missing
-from photosortd.vision.whole.view import Data, FileView
+from photosortd.vision.whole.view import Data, FileView, Unnoticed
 
-__all__ = ["Data", "FileView", "missing"]
+__all__ = ["Data", "FileView", "Unnoticed", "missing", "unwritten"]

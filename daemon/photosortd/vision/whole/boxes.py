@@ -1,10 +1,9 @@
 """ISO base media files (HEIF, AVIF, MP4, QuickTime; ISO/IEC 14496-12) and JPEG 2000: boxes."""
 
-from collections.abc import Iterator
+from photosortd.vision.whole import heif
+from photosortd.vision.whole.view import Data, Unnoticed, blank, boxes, take
 
-from photosortd.vision.whole.view import Data, ShortError, number, take
-
-_MOST = 100_000
+_SILENCE = 4096  # zeros that no recording ends with
 _IMAGES = frozenset(
     b"heic heix heim heis hevc hevx hevm hevs mif1 msf1 avif avis miaf jpeg".split()
 )
@@ -16,46 +15,34 @@ def media(data: Data) -> str | None:
     image = take(data, 4, 4) == b"ftyp" and take(data, 8, 4) in _IMAGES
     name, index = ("HEIF", b"meta") if image else ("movie", b"moov")
     seen: dict[bytes, tuple[int, int]] = {}
-    for kind, start, stop in _boxes(data):
+    last = (0, 0)
+    for kind, start, stop in boxes(data):
         if not _sensible(kind):
             break  # padding or a trailer, if what is needed stands before it
         seen.setdefault(kind, (start, stop))
+        last = (start, stop) if kind == b"mdat" else (0, 0)
         if stop > len(data):
             return f"{name} without {stop - len(data)} bytes of its last box"
     if index not in seen and not (image and b"moov" in seen):
         return f"{name} without its index"
-    if b"mdat" in seen or b"moof" in seen or (image and _inside(data, seen.get(b"meta"))):
-        return None
-    return f"{name} without its content"
+    if not (b"mdat" in seen or b"moof" in seen or (image and _inside(data, seen.get(b"meta")))):
+        return f"{name} without its content"
+    if image and b"meta" in seen:
+        return heif.lacking(data, *seen[b"meta"])
+    if blank(data, *last, _SILENCE):
+        return Unnoticed(f"{name} of which the end is not written yet")
+    return None
 
 
 def jpeg2000(data: Data) -> str | None:
     """ISO/IEC 15444-1 annex I. A codestream box may reach to the end of the file."""
-    for kind, start, stop in _boxes(data):
+    for kind, start, stop in boxes(data):
         if stop > len(data):
             return "JPEG 2000 without its end"
         if kind == b"jp2c":
             tail = data[max(start, stop - 1024) : stop]
             return None if _END_OF_CODESTREAM in tail else "JPEG 2000 without its end"
     return "JPEG 2000 without its image"
-
-
-def _boxes(data: Data) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start of content and end of each box; the end may lie beyond the data's."""
-    position = 0
-    for _ in range(_MOST):
-        if position + 8 > len(data):
-            return  # up to seven bytes are left over: QuickTime ends lists with four zeros
-        head = take(data, position, 8)
-        size, kind, start = int.from_bytes(head[:4], "big"), head[4:], position + 8
-        if size == 1:
-            size, start = number(data, position + 8, 8), position + 16
-        elif size == 0:
-            size = len(data) - position
-        if size < start - position:
-            raise ShortError
-        yield kind, start, position + size
-        position += size
 
 
 def _sensible(kind: bytes) -> bool:

@@ -2,9 +2,12 @@
 
 import re
 
-from photosortd.vision.whole.view import Data, number, take
+from photosortd.vision.whole.view import Data, Unnoticed, blank, number, take
 
 _MOST = 1_000_000  # chunks; a file with more is not judged, so that nobody can keep us busy
+_PICTURES = frozenset((b"VP8 ", b"VP8L", b"ANMF"))
+_TAIL = 64  # zeros at the end of a picture that are looked at
+_PAGE = 4096  # what is written into a file of full size, is written in whole pages
 _BLOCK = re.compile(rb"[!,;]")  # extension, image, trailer; decoders skip what is between
 
 
@@ -51,7 +54,33 @@ def riff(data: Data) -> str | None:
     if size in (0, 0xFFFFFFFF):  # a writer that did not know, or does not know yet
         return "RIFF file without its length"
     kind = {b"WEBP": "WebP", b"AVI ": "AVI"}.get(take(data, 8, 4), "RIFF")
-    return f"{kind} file shorter than its header says" if 8 + size > len(data) else None
+    if 8 + size > len(data):
+        return f"{kind} file shorter than its header says"
+    return _riff_chunks(data, 8 + size, kind)
+
+
+def _riff_chunks(data: Data, stop: int, kind: str) -> str | None:
+    """Zeros where a chunk belongs, or at the end of a picture: the file got its size first."""
+    position = 12
+    for _ in range(_MOST):
+        if position + 8 > stop:
+            return None
+        name, size = take(data, position, 4), number(data, position + 4, 4, "little")
+        end = min(position + 8 + size, stop)
+        nothing = name == bytes(4) and blank(data, position, stop, 8)
+        if nothing or (name in _PICTURES and _unwritten(data, position + 8, end)):
+            return Unnoticed(f"{kind} file of which the end is not written yet")
+        position = end + size % 2
+    return None
+
+
+def _unwritten(data: Data, start: int, stop: int) -> bool:
+    """Whether a picture has zeros from a page on. An even surface at its end is zeros, too (VP8
+    and VP8L write them for what they expect), but those begin anywhere."""
+    if not blank(data, start, stop, _TAIL):
+        return False
+    written = len(take(data, start, stop - start).rstrip(b"\0"))
+    return not written or (start + written) % _PAGE == 0
 
 
 def bmp(data: Data) -> str | None:

@@ -7,9 +7,10 @@ MicroVideoOffset) and MPF (CIPA DC-007) tell their lengths; anything may follow 
 import re
 from collections.abc import Iterator
 
-from photosortd.vision.whole.view import Data, ShortError, number
+from photosortd.vision.whole.view import Data, ShortError, Unnoticed, blank, number
 
 _NO_END = "JPEG without its end marker"
+_TAIL = 64  # zeros that nothing announced ends with
 # In a scan FF 00 is a plain FF, FF D0…D7 are restarts, FF FF is filling; the rest are markers.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a length
@@ -38,15 +39,26 @@ def missing(source: Data) -> str | None:
             elif marker == _APP2 and data.startswith(_MPF, start):
                 announced = max(announced, _mpf_end(data, start + len(_MPF), stop))
     except ShortError:
-        return _NO_END
+        end = None
     if end is None:
-        return _NO_END
+        # Decoders take zeros for a part of the picture.
+        return Unnoticed(_NO_END) if blank(data, 0, len(data), _TAIL) else _NO_END
     if announced > len(data):
         return f"JPEG without {announced - len(data)} bytes of the images that its MPF announces"
     behind = max((_behind(packet) for packet in xmp), default=0)
     if end + behind > len(data):
         return f"JPEG without {end + behind - len(data)} bytes of what its XMP announces"
+    if announced > end and _unwritten(data, end, announced):
+        return "JPEG with images of its MPF that are not written yet"
+    if behind and _unwritten(data, end, len(data)):
+        return "JPEG with what its XMP announces not written yet"
     return None
+
+
+def _unwritten(data: bytes, start: int, stop: int) -> bool:
+    """Zeros at the end of what is announced, and no padding of an image that ends before them."""
+    ending = blank(data, start, stop, _TAIL)
+    return ending and not data[start:stop].rstrip(b"\0").endswith(b"\xff\xd9")
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -1,11 +1,17 @@
 """Bytes to be judged: in memory, or a file of which only the needed parts are read."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class ShortError(Exception):
     """The data ends before something that it announced."""
+
+
+class Unnoticed(str):
+    """A lack that decoders take for a part of the picture: it stands even when waiting ends."""
+
+    __slots__ = ()
 
 
 class FileView:
@@ -47,3 +53,29 @@ def take(data: Data, position: int, count: int) -> bytes:
 def number(data: Data, position: int, count: int, order: str = "big") -> int:
     """An unsigned integer of `count` bytes."""
     return int.from_bytes(take(data, position, count), "little" if order == "little" else "big")
+
+
+def blank(data: Data, start: int, stop: int, count: int) -> bool:
+    """Whether this part ends with `count` zeros: so does a file that got its full size first."""
+    return stop - start >= count and not any(take(data, stop - count, count))
+
+
+_MOST_BOXES = 100_000
+
+
+def boxes(data: Data, position: int = 0) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start of content and end of each box of ISO/IEC 14496-12; the end may lie beyond
+    the data's."""
+    for _ in range(_MOST_BOXES):
+        if position + 8 > len(data):
+            return  # up to seven bytes are left over: QuickTime ends lists with four zeros
+        head = take(data, position, 8)
+        size, kind, start = int.from_bytes(head[:4], "big"), head[4:], position + 8
+        if size == 1:
+            size, start = number(data, position + 8, 8), position + 16
+        elif size == 0:
+            size = len(data) - position
+        if size < start - position:
+            raise ShortError
+        yield kind, start, position + size
+        position += size

@@ -41,7 +41,7 @@ def main() -> None:
     hello = hello_of(channel.recv(MAX_PACKET))
     limit_memory(hello.limits.memory)
     try:
-        bundle = read_bundle(hello.bundle, hashes=hello.golden)
+        bundle = read_bundle(hello.bundle)  # hashed: it may have changed since it was tested
         classifier = Classifier(bundle, hello.threads)
         if hello.golden:
             check_golden(bundle, classifier, hello)
@@ -52,8 +52,9 @@ def main() -> None:
         reason = f"{printable(hello.bundle)}: the model needs more memory than limits.memory allows"
         channel.send(pack({"say": "refused", "reason": reason}))
         return
-    channel.send(ready_packet(len(bundle.categories)))
-    if not hello.golden:
+    if hello.golden:
+        channel.send(ready_packet(len(bundle.categories)))
+    else:
         _Worker(channel, bundle, classifier, hello).run()
 
 
@@ -88,6 +89,7 @@ class _Worker:
     ) -> None:
         self._channel = channel
         self._classifier = classifier
+        self._ready = ready_packet(len(bundle.categories))
         self._size = (bundle.height, bundle.width)
         self._limits = hello.limits
         self._decoded: Queue[Look | None] = Queue(1)
@@ -96,10 +98,15 @@ class _Worker:
 
     def run(self) -> None:
         silence()
-        threading.Thread(target=self._guarded, args=(self._receive,), daemon=True).start()
+        try:
+            threading.Thread(target=self._guarded, args=(self._receive,), daemon=True).start()
+        except RuntimeError as error:  # as many tasks as the service manager allows
+            self._channel.send(pack({"say": "starved", "reason": f"the worker: {error}"}))
+            os._exit(70)
         self._guarded(self._infer)
 
     def _infer(self) -> None:
+        self._channel.send(self._ready)  # not before both threads are there
         while (done := self._decoded.get()) is not None:
             assert done.pixels is not None
             scores = self._classifier.scores(done.pixels)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from photosortd.errors import PhotoError
 from photosortd.records import Limits, Seen
 from photosortd.vision.decode import Pixels, decode
-from photosortd.vision.whole import FileView, missing
+from photosortd.vision.whole import FileView, Unnoticed, missing, unwritten
 from photosortd.vision.worker.protocol import Answer
 
 _CHUNK = 4 << 20
@@ -43,7 +43,8 @@ def look(
 ) -> Look:
     """Everything but the scores. `size` is the height and width of the model's input."""
     started = time.monotonic()
-    answer = Answer(job, companions=tuple(_companion(descriptor) for descriptor in companions))
+    lacks = tuple(_companion(descriptor, final) for descriptor in companions)
+    answer = Answer(job, companions=lacks)
     if photo is None:
         return Look(answer, started)
     try:
@@ -54,8 +55,8 @@ def look(
         return Look(replace(answer, unreadable=str(error)), started)
     except MemoryError:
         return Look(replace(answer, failed="not enough memory to read it"), started)
-    incomplete = missing(data)
-    if incomplete and not final:
+    incomplete = missing(data) or _hole(photo, final)
+    if incomplete and (not final or isinstance(incomplete, Unnoticed)):
         return Look(replace(answer, incomplete=incomplete), started)
     return _decoded(answer, started, data, incomplete, size, limits)
 
@@ -80,9 +81,14 @@ def _decoded(
     return Look(replace(answer, seen=seen), started, picture.pixels)
 
 
-def _companion(descriptor: int) -> str | None:
+def _hole(descriptor: int, final: bool) -> str | None:
+    """Room without content; in the end, zeros may have been made a hole of."""
+    return None if final else unwritten(descriptor)
+
+
+def _companion(descriptor: int, final: bool) -> str | None:
     try:
-        return missing(FileView(descriptor))
+        return missing(FileView(descriptor)) or _hole(descriptor, final)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     except MemoryError:

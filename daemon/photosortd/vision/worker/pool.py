@@ -57,7 +57,7 @@ class Workers:
 
         `between` is called every second meanwhile; what it raises ends them and passes on.
         Raises BundleError if one refuses it or dies on it again and again, WorldError if
-        processes cannot be made.
+        processes or their threads cannot be had, or are killed from outside.
         """
         try:
             while not all(slot.ready for slot in self._slots):
@@ -161,6 +161,8 @@ class Workers:
                 slot.blame, slot.refused = BundleError(protocol.reason_of(message)), True
             case "dying":
                 slot.said = protocol.reason_of(message)
+            case "starved":
+                slot.said, slot.starved = protocol.reason_of(message), True
             case "begin":
                 self._task(slot, message).begun = slot.since
             case "answer":
@@ -198,7 +200,7 @@ class Workers:
         self._dispatch()
 
     def _start(self, slot: Slot, now: float) -> None:
-        slot.ready, slot.said, slot.refused = False, "", False
+        slot.ready, slot.said, slot.refused, slot.starved = False, "", False, False
         slot.started = slot.since = now
         try:
             slot.process = Process.start(self._hello)
@@ -216,10 +218,13 @@ class Workers:
         assert slot.process is not None
         reason = slot.said or how
         log.warning("worker %d: %s", slot.process.pid, slot.blame if slot.refused else reason)
+        # The kernel ends whom it finds when memory runs out: no fault of the bundle's.
+        starved = slot.starved or slot.process.was_killed
+        fault = WorldError if starved else BundleError
         self._bury(slot)
         if not slot.ready:
             shown = printable(self._hello.bundle)
-            self._not_started(slot, BundleError(f"{shown}: while loading it {reason}"))
+            self._not_started(slot, fault(f"{shown}: while loading it {reason}"))
             return
         slot.ready = False
         slot.not_before = slot.started + _PACE

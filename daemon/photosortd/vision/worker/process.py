@@ -94,6 +94,11 @@ class Process:
             return False
         return True
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether it has ended as only others end a process."""
+        return self._popen.poll() == -signal.SIGKILL
+
     def epitaph(self, timeout: float) -> str:
         """How it ended, for a person. Waits up to `timeout` seconds for it to end by itself."""
         if not self.ended(timeout):

@@ -36,6 +36,7 @@ class Slot:
     since: float = 0.0  # when its process was started, or it was last heard of or sent a job
     tasks: dict[int, Task] = field(default_factory=dict)
     said: str = ""  # its last words
+    starved: bool = False  # which were that the machine gives it too little
     failures: int = 0  # failed starts in a row
     blame: PhotosortdError | None = None  # for the last of them
     refused: bool = False  # it told the blame itself: trying again is of no use

@@ -1,4 +1,7 @@
-"""Machines with a real systemd, on which photosortd was installed as README says."""
+"""Fixtures: machines with a real systemd, on which photosortd was installed as README says.
+
+The top conftest takes them in for all tests, so that the installed disk is made once a session.
+"""
 
 import shutil
 from collections.abc import Iterator
