@@ -300,17 +300,17 @@ def short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inotify instances of this test hold 16 events; the limit is taken when one is made."""
     if not os.access(QUEUE, os.W_OK) or os.statvfs(QUEUE).f_flag & os.ST_RDONLY:
         pytest.skip(f"needs {QUEUE} to be writable")
-    honest = events.InotifyObserver
+    honest = events._Observer
 
-    def make(**settings: bool) -> object:
+    def make() -> object:
         usual = QUEUE.read_text()
         QUEUE.write_text("16")
         try:
-            return honest(**settings)
+            return honest()
         finally:
             QUEUE.write_text(usual)
 
-    monkeypatch.setattr(events, "InotifyObserver", make)
+    monkeypatch.setattr(events, "_Observer", make)
 
 
 @pytest.mark.root
