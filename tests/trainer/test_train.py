@@ -338,8 +338,9 @@ def test_the_best_of_the_report_is_chosen_refined_and_explained(
         "int8 weights",
         "int8",
     ]
-    smallest = min((e for e in found.exports if e["passes"]), key=lambda e: e["bytes"])
-    assert found.form == smallest["form"]
+    passing = [each for each in found.exports if each["passes"]]
+    small = 1.1 * min(each["bytes"] for each in passing)
+    assert found.form in {each["form"] for each in passing if each["bytes"] <= small}
     held_out = found.held_out["sea"]
     assert len(held_out["scores"]) == len(held_out["labels"]) > len(found.shots) > 0
     import keras
