@@ -37,7 +37,7 @@ from photosort_trainer.dataset import Dataset, Photo, labels
 from photosort_trainer.errors import DatasetError
 from photosort_trainer.learners import Bench, Learned, Learner, Tell
 from photosort_trainer.pictures import Pictures
-from photosort_trainer.recipe import Plan
+from photosort_trainer.recipe import Plan, Recipe
 from photosort_trainer.results import Results
 from photosort_trainer.shipping import Shipped
 from photosort_trainer.split import Part
@@ -105,11 +105,7 @@ def run(request: Request, tell: Tell) -> Result:
     course, stages = parts.course, Stages(Path(request.out))
     quiet.load_tensorflow(plan.seed)
     bench = Bench(course.names, tuple(parts.both), request.cache, request.weights_dir, tell)
-    tried = []
-    for recipe in plan.candidates:
-        with stages.doing(recipe.backbone):
-            learner = learners.learner(recipe, bench)
-            tried.append(candidates.attempt(learner, course, recipe.backbone))
+    tried = [_attempt(recipe, bench, course, stages) for recipe in plan.candidates]
     with stages.doing("refinement"):
         winner = candidates.best(tried)
         log = request.cache / "search.log"
@@ -127,15 +123,16 @@ def run(request: Request, tell: Tell) -> Result:
     with stages.doing("test photos"):
         judged = shipping.judge(shipped, categories, tried, course, parts.test, tell)
     with stages.doing("report"):
-        found = facts.gather(
-            facts.Run(
-                parts.data, course, parts.test, tried, refined, plan, categories, held, shipped,
-                judged,
-            )
-        )  # fmt: skip
+        known = (parts.data, course, parts.test, tried, refined, plan, categories, held)
+        found = facts.gather(facts.Run(*known, shipped, judged))
         made = _write(request, found, best, categories, shipped)
     stages.finish()
     return made
+
+
+def _attempt(recipe: Recipe, bench: Bench, course: Course, stages: Stages) -> Tried:
+    with stages.doing(recipe.backbone):
+        return candidates.attempt(learners.learner(recipe, bench), course, recipe.backbone)
 
 
 # ---- photos

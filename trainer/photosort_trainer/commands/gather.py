@@ -1,5 +1,7 @@
 """`photosort-train gather`: more examples from the web, with their licences."""
 
+from typing import TYPE_CHECKING
+
 import click
 from rich.console import Console
 
@@ -7,6 +9,9 @@ from photosort_trainer.commands.progress import bars
 from photosort_trainer.findings import PLENTY
 from photosort_trainer.gather.values import FREE, LICENSES
 from photosortd.records import printable
+
+if TYPE_CHECKING:
+    from photosort_trainer.gather.gathering import Gathered, Wanted
 
 
 @click.command("gather")
@@ -66,6 +71,11 @@ def command(
             )
     finally:
         fetch.close()
+    _tell(found, wanted)
+
+
+def _tell(found: "Gathered", wanted: "Wanted") -> None:
+    """What came of it, and what to do next."""
     for reason, count in sorted(found.refused.items(), key=lambda each: -each[1]):
         click.echo(f"left alone: {count}: {printable(reason)}")
     if found.sheet is None:
@@ -75,9 +85,9 @@ def command(
         f"{found.waiting} wait to be looked through ({found.before} are there): "
         f"{printable(str(found.sheet))}\n"
         "Delete the files that are not what you mean, then: photosort-train gather "
-        f"{printable(folder)} --category {printable(category)} --accept"
+        f"{printable(wanted.folder)} --category {printable(wanted.category)} --accept"
     )
-    if found.before + found.waiting < until:
+    if found.before + found.waiting < wanted.until:
         click.echo("Nothing more was found for these words; try others: --query")
 
 
