@@ -1,12 +1,10 @@
 """Versions and claims: which content stands at which path, and what became of it."""
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from photosortd.errors import WorldError
 from photosortd.ledger import schema
 from photosortd.ledger.looking import Looking
 from photosortd.ledger.placements import Placements
@@ -21,7 +19,8 @@ from photosortd.ledger.rows import (
     signed,
     thresholds_text,
 )
-from photosortd.records import Outcome, Placement, Source, printable
+from photosortd.ledger.standing import Standing
+from photosortd.records import Outcome, Placement, Source
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE)
 """Outcomes after which the same bytes elsewhere are a duplicate."""
@@ -36,9 +35,7 @@ class Ledger(Looking):
     def __init__(self, database: sqlite3.Connection, path: str | None = None) -> None:
         """`path`: of the file that is to stay where it is; None of a copy, or to look at only."""
         super().__init__(database)
-        self._path = path
-        self._stood: dict[str, tuple[int, int]] = {}
-        self.check_place()
+        self._standing = None if path is None else Standing(path)
         self.placements = Placements(database, self.write)
         self.requests = Requests(database, self.write)
 
@@ -59,18 +56,9 @@ class Ledger(Looking):
         self._database.close()
 
     def check_place(self) -> None:
-        """Raises WorldError if our file is not the one at its path any more.
-
-        SQLite looks at names when it opens and never again: it would write to a file that nobody
-        finds after the next start.
-        """
-        if self._path is None:
-            return
-        stands = _standing(self._path)
-        for path, stood in self._stood.items():
-            if stands.get(path, stood) != stood:
-                raise WorldError(f"{printable(path)} was moved, removed or replaced while in use")
-        self._stood |= {path: found for path, found in stands.items() if found is not None}
+        """Raises WorldError if our file is not the one at its path any more."""
+        if self._standing is not None:
+            self._standing.check()
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -302,21 +290,6 @@ class Ledger(Looking):
                 version,
             ),
         )
-
-
-def _standing(path: str) -> dict[str, tuple[int, int] | None]:
-    """Which files stand there; None: none. One that cannot be looked at now is left out."""
-    found: dict[str, tuple[int, int] | None] = {}
-    for each in (path, path + "-wal"):
-        try:
-            facts = os.stat(each)
-        except FileNotFoundError:
-            found[each] = None
-        except OSError:
-            continue
-        else:
-            found[each] = (facts.st_dev, facts.st_ino)
-    return found
 
 
 def _same_content(row: sqlite3.Row, note: Note) -> bool:
