@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from photosort_trainer import (
-    augment,
     backbones,
     candidates,
     dataset,
@@ -155,8 +154,8 @@ def plain(job: Job) -> Found:
                 if seed is not None:
                     order = np.random.default_rng((seed, self.epoch)).permutation(count)
                 chosen = order[number * batch : (number + 1) * batch]
-                rows = [_version(drawn, photos[k // (versions + 1)], k % (versions + 1))
-                        for k in chosen]  # fmt: skip
+                places = [divmod(int(k), versions + 1) for k in chosen]
+                rows = [drawn.versions(photos[photo], [number])[0] for photo, number in places]
                 return np.stack(rows).astype(np.float32), truth[chosen // (versions + 1)]
 
             def on_epoch_end(self) -> None:
@@ -219,7 +218,8 @@ def forward(job: Job) -> Found:
     course, _ = job.course()
     drawn = pictures.Pictures(Path(job.work), job.size)
     photos = (*course.training, *course.validation)
-    versions = [_version(drawn, each, n) for each in photos for n in range(job.versions + 1)]
+    numbers = range(job.versions + 1)
+    versions = [pixels for each in photos for pixels in drawn.versions(each, numbers)]
     network = job.build()
     lanes = frozen.lanes(network, job.size)
     infer = tf.function(lambda batch: network(batch, training=False))
@@ -244,10 +244,6 @@ def forward(job: Job) -> Found:
         "tensorflow_s": [each for _, each in took],
         "learned_from": [len(course.training), len(course.validation)],
     }
-
-
-def _version(drawn: pictures.Pictures, photo: Photo, number: int) -> Any:
-    return augment.version(drawn(photo), photo.sha256, number)
 
 
 def _f1(names: Sequence[str], photos: Sequence[Photo], verdicts: Any) -> float:

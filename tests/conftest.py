@@ -6,10 +6,15 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from booting import bare, household, installed, machine  # noqa: F401
 from drawing import draw_photo
+
+# A busy machine is no reason to fail: no test is about time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -1,11 +1,14 @@
 """Versions of a photo: repeatable, gentle, and of the same shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photosort_trainer import augment
+from photosort_trainer.recipe import Changes
 
 SHA = "5f" * 32
 
@@ -46,6 +49,35 @@ def test_half_of_the_versions_are_mirrored(pixels):
 
     count = sum(mirrored(augment.version(pixels, SHA, number)) for number in range(1, 201))
     assert 70 < count < 130
+
+
+@pytest.mark.parametrize("name", ["turn", "crop", "light", "colour"])
+def test_what_may_not_change_does_not(pixels, name):
+    nothing = Changes(turn=0, crop=0, light=0, colour=0)
+    mirrors = [pixels, pixels[:, ::-1]]
+    for number in range(1, 9):
+        still = augment.version(pixels, SHA, number, nothing)
+        assert any(np.array_equal(still, each) for each in mirrors)
+    much = replace(nothing, **{name: getattr(Changes(), name)})
+    moved = [augment.version(pixels, SHA, number, much) for number in range(1, 9)]
+    assert not any(np.array_equal(one, each) for one in moved for each in mirrors)
+
+
+def test_light_and_colour_are_what_they_say():
+    """Against the same done step by step, in the order that the words say."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(60, 180, (24, 24, 3), dtype=np.uint8)
+    within = Changes(turn=0, crop=0, light=0.4, colour=0.4)
+    for number in range(1, 6):
+        seed = (number, int(SHA[:16], 16))
+        change = augment.draw(np.random.default_rng(seed), within)
+        light = pixels[:, :: -1 if change.mirror else 1] * np.array(change.tint)
+        light *= change.brightness
+        light = light.mean() + (light - light.mean()) * change.contrast
+        grey = (light @ (0.299, 0.587, 0.114))[..., None]
+        wanted = np.clip(grey + (light - grey) * change.saturation, 0, 255)
+        found = augment.version(pixels, SHA, number, within)
+        assert np.abs(found - wanted).max() <= 0.51
 
 
 def test_no_version_shows_a_black_border():

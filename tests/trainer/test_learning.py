@@ -87,28 +87,38 @@ def test_nobody_is_scored_by_what_has_seen_them():
 # ---- learning goes on where it was
 
 
+class Noise:
+    """Pictures of 2×2 pixels: dark ones are in a, bright ones in b."""
+
+    def __call__(self, photo):
+        return self.versions(photo, [0])[0]
+
+    def versions(self, photo, numbers):
+        bright = 3.0 if "b" in photo.labels else 1.0
+        seed = int(photo.sha256[:8], 16)
+        return [
+            bright + np.random.default_rng((seed, number)).normal(size=(2, 2, 3))
+            for number in numbers
+        ]
+
+
 class _Marks:
     pytestmark = needs_tensorflow
 
 
 class TestLearning(_Marks):
     def learn(self, folder: Path, stop_after: int = 0, validated: bool = True):
-        """A head on made-up features; what its last weights and its epochs are."""
+        """A small network on coloured pictures; what its last weights and its epochs are."""
         import keras
 
         from photosort_trainer import batches, fit
-        from photosort_trainer.features import Table
 
         photos = [photo(n, "a" if n % 3 else "b") for n in range(60)]
-        rng = np.random.default_rng(0)
-        rows = rng.normal(size=(60, 3, 8)).astype(np.float16)
-        rows[:, :, 0] += np.array([3.0 if n % 3 else -3.0 for n in range(60)])[:, None]
-        folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "table.npy", rows)
-        table = Table(folder / "table.npy", photos)
-        recipe = Recipe(epochs=6, batch=16, hidden=8, augment=2, patience=3)
+        recipe = Recipe(epochs=6, batch=16, hidden=8, patience=3)
         keras.utils.set_random_seed(0)
-        top = fit.head(8, 2, recipe)
+        pixels = keras.Input((2, 2, 3))
+        top = fit.head(12, 2, recipe)
+        model = keras.Model(pixels, top(keras.layers.Flatten()(pixels)))
 
         def heard(epoch):
             if epoch.number == stop_after:
@@ -116,15 +126,15 @@ class TestLearning(_Marks):
 
         truth = np.array([[n % 3 != 0, n % 3 == 0] for n in range(40)])
         epochs = fit.fit(
-            top,
-            batches.of_features(table, photos[:40], ("a", "b"), 2, 16, seed=5),
-            batches.of_features(table, photos[40:], ("a", "b"), 0, 16) if validated else None,
+            model,
+            batches.of_pixels(Noise(), photos[:40], ("a", "b"), 16, seed=5),
+            batches.of_pixels(Noise(), photos[40:], ("a", "b"), 16) if validated else None,
             truth,
             recipe,
-            folder / "kept",
+            folder,
             heard,
         )
-        return [np.asarray(w) for w in top.get_weights()], epochs
+        return [np.asarray(w) for w in model.get_weights()], epochs
 
     @pytest.mark.parametrize("validated", [True, False], ids=["best", "last"])
     def test_a_training_that_was_cut_off_comes_to_the_same(self, tmp_path, validated):

@@ -205,6 +205,7 @@ def test_a_pretrained_network_end_to_end(originals, weights, tmp_path):
 
 def test_features_are_computed_once_and_a_stopped_run_goes_on(originals, weights, tmp_path):
     from photosort_trainer import backbones, dataset, features
+    from photosort_trainer.pictures import Pictures
 
     network = backbones.TABLE["mobilenet_0.25"]
     built = backbones.build(network, 64, backbones.find_weights(network, str(weights), {}))
@@ -222,7 +223,7 @@ def test_features_are_computed_once_and_a_stopped_run_goes_on(originals, weights
         return progress
 
     def extractor(cache: Path):
-        return features.Extractor(built, "mobilenet_0.25", 64, cache)
+        return features.Extractor(built, "mobilenet_0.25", Pictures(cache, 64), cache)
 
     with pytest.raises(KeyboardInterrupt):
         extractor(tmp_path / "a").table(photos, 2, counting(6))

@@ -1,16 +1,15 @@
-"""What Keras is fed: features or pixels, batch by batch, in an order that seed and epoch decide.
+"""What is learned from, batch by batch: a head gets features, Keras gets pixels.
 
 Both kinds read from disk what they need for one batch, so memory does not grow with the number of
-photos. `epoch` is set by the diary before each epoch begins.
+photos. The order of the pixels hangs on seed and epoch; the diary sets `epoch` before each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import augment
 from photosort_trainer.dataset import Photo, labels
 from photosort_trainer.features import Table
 from photosort_trainer.pictures import Pictures
@@ -19,26 +18,27 @@ Batches = Any  # keras.utils.PyDataset, which has no types
 Floats = NDArray[np.float32]
 
 
-def of_features(
-    table: Table,
-    photos: Sequence[Photo],
-    names: Sequence[str],
-    versions: int,
-    size: int,
-    seed: int | None = None,
-) -> Batches:
-    """(features, labels) of these photos with their first so many versions, `size` at a time.
+class Rows:
+    """Features of photos and their first so many versions, for a head to learn from."""
 
-    Without a `seed` in their own order.
-    """
-    places, truth = table.places(photos), labels(photos, names)
+    def __init__(
+        self, table: Table, photos: Sequence[Photo], names: Sequence[str], versions: int
+    ) -> None:
+        """KeyError for a photo that is not in the table."""
+        self.truth = labels(photos, names)
+        self.width = table.width
+        self._table, self._places, self._versions = table, table.places(photos), versions + 1
 
-    def rows(chosen: NDArray[np.int64], epoch: int) -> tuple[Floats, Floats]:
-        photo, version = np.divmod(chosen, versions + 1)
-        found = table.rows[places[photo], version]
-        return found.astype(np.float32), truth[photo].astype(np.float32)
-
-    return _dataset(len(photos) * (versions + 1), size, rows, seed)
+    def batches(
+        self, size: int, rng: np.random.Generator | None
+    ) -> Iterator[tuple[Floats, NDArray[np.bool_]]]:
+        """(features, labels), so many rows at a time; in their own order without `rng`."""
+        count = len(self._places) * self._versions
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        for start in range(0, count, size):
+            photo, version = np.divmod(order[start : start + size], self._versions)
+            found = self._table.rows[self._places[photo], version]
+            yield found.astype(np.float32), self.truth[photo]
 
 
 def of_pixels(
@@ -56,7 +56,7 @@ def of_pixels(
 
     def rows(chosen: NDArray[np.int64], epoch: int) -> tuple[Floats, Floats]:
         number = 0 if seed is None else epoch + 1
-        drawn = [augment.version(pictures(photos[i]), photos[i].sha256, number) for i in chosen]
+        drawn = [pictures.versions(photos[i], [number])[0] for i in chosen]
         return np.stack(drawn).astype(np.float32), truth[chosen].astype(np.float32)
 
     return _dataset(len(photos), size, rows, seed)

@@ -22,6 +22,7 @@ from photosort_trainer import augment, frozen
 from photosort_trainer.dataset import Photo
 from photosort_trainer.files import write_whole
 from photosort_trainer.pictures import Pictures
+from photosort_trainer.recipe import Changes
 from photosortd.vision import DECODE_VERSION
 
 Model = Any  # keras.Model, which has no types
@@ -35,10 +36,9 @@ R = TypeVar("R")
 class Extractor:
     """A network and the directory where its features are kept."""
 
-    def __init__(self, network: Model, name: str, size: int, cache: str | Path) -> None:
-        self._network, self._size = network, size
-        self._pictures = Pictures(Path(cache), size)
-        self._folder = Path(cache, f"{name}-{size}-{_key(network)}")
+    def __init__(self, network: Model, name: str, pictures: Pictures, cache: Path) -> None:
+        self._network, self._pictures = network, pictures
+        self._folder = cache / f"{name}-{pictures.size}-{_key(network, pictures.changes)}"
 
     def table(
         self,
@@ -81,7 +81,7 @@ class Extractor:
         progress: Callable[[list[Photo]], Iterable[Photo]],
     ) -> None:
         """What the cache lacks of these photos. A photo is drawn by the thread that runs it."""
-        lanes = frozen.lanes(self._network, self._size)
+        lanes = frozen.lanes(self._network, self._pictures.size)
         free: SimpleQueue[frozen.Lane] = SimpleQueue()
         for lane in lanes:
             free.put(lane)
@@ -95,9 +95,8 @@ class Extractor:
 
     def _add(self, count: int, free: "SimpleQueue[frozen.Lane]", photo: Photo) -> None:
         """The versions of this photo that are missing."""
-        before, plain = self._kept(photo), self._pictures(photo)
-        wanted = range(len(before), count + 1)
-        drawn = [augment.version(plain, photo.sha256, n) for n in wanted]
+        before = self._kept(photo)
+        drawn = self._pictures.versions(photo, range(len(before), count + 1))
         lane = free.get()
         try:
             new = lane(drawn).astype(np.float16)
@@ -152,9 +151,9 @@ def _ahead(
         yield done.result()
 
 
-def _key(network: Model) -> str:
+def _key(network: Model, changes: Changes) -> str:
     """Everything that moves a feature and is not in the folder's name."""
-    versions = f"decode {DECODE_VERSION} augment {augment.VERSION} {frozen.engine()}"
+    versions = f"decode {DECODE_VERSION} augment {augment.VERSION} {changes} {frozen.engine()}"
     digest = hashlib.sha256(versions.encode())
     for array in network.get_weights():
         digest.update(np.ascontiguousarray(array).tobytes())

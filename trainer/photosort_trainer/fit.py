@@ -1,17 +1,17 @@
-"""Learns a network's weights: loss, class weights, learning rate, and the choice of the best epoch.
+"""Learns a network's weights in Keras: loss, learning rate, and the choice of the best epoch.
 
-Owns the head on a frozen network's features too. Never opens a photo; the diary of a training is
-`diary`'s.
+Owns how a head stands in Keras too, though it learns elsewhere (`fit_head`). Never opens a photo;
+the diary of a training is `diary`'s.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer.diary import LOSS, Diary, Epoch
+from photosort_trainer.heads import Head, class_weights
 from photosort_trainer.recipe import Recipe
 
 Model = Any  # keras.Model, which has no types
@@ -38,6 +38,13 @@ def head(inputs: int, outputs: int, recipe: Recipe) -> Model:
         outputs, activation="sigmoid", kernel_regularizer=penalty, name="scores"
     )(x)
     return keras.Model(features, scores, name="head")
+
+
+def as_keras(learned: Head, recipe: Recipe) -> Model:
+    """The same head, with what it has learned."""
+    model = head(learned.weights[0].shape[0], learned.weights[-1].shape[0], recipe)
+    model.set_weights(learned.weights)
+    return model
 
 
 def fit(
@@ -99,15 +106,11 @@ def _optimizer(recipe: Recipe, photos: int) -> Any:
 def balanced_loss(truth: Array, balance: float, smoothing: float) -> Callable[..., Any]:
     """Binary cross-entropy in which a rare category's photos weigh more.
 
-    A positive weighs (negatives / positives) ** `balance`. `smoothing` moves the targets by half
-    of it from 0 and 1 towards each other: a network that was never sure of its own photos keeps
-    its scores apart on those of other cameras too.
+    `balance` as of `heads.class_weights`, `smoothing` as of `heads.smoothed`.
     """
     from keras import ops
 
-    positives = np.clip(truth.sum(axis=0), 1, None)
-    negatives = np.clip((~truth.astype(bool)).sum(axis=0), 1, None)
-    weights = ((negatives / positives) ** balance).astype(np.float32)
+    weights = class_weights(truth, balance)
 
     def loss(labels: Any, scores: Any) -> Any:
         target = labels * (1 - smoothing) + smoothing / 2

@@ -19,10 +19,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import augment, backbones, batches, fit, scratch
+from photosort_trainer import augment, backbones, batches, fit, fit_head, heads, scratch
 from photosort_trainer.dataset import Photo, labels
 from photosort_trainer.diary import Epoch
 from photosort_trainer.features import Extractor, Table
+from photosort_trainer.heads import Head
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import SCRATCH, SMALL_SCRATCH, Recipe
 from photosortd.vision import DECODE_VERSION
@@ -33,7 +34,8 @@ T = TypeVar("T")
 
 FROM_SCRATCH = (SCRATCH, SMALL_SCRATCH)
 _COSTS = {SCRATCH: 0.13, SMALL_SCRATCH: 0.05}
-_BATCH = 16
+_BATCH = 16  # photos, for a network that learns
+_ROWS = 512  # features, for a head that says what it thinks
 
 
 class Tell(Protocol):
@@ -54,6 +56,9 @@ class Bench:
     weights_dir: str | None
     tell: Tell
 
+    def pictures(self, recipe: Recipe) -> Pictures:
+        return Pictures(self.cache, recipe.size, recipe.changes)
+
     def folder(
         self, recipe: Recipe, training: Sequence[Photo], validation: Sequence[Photo] | None
     ) -> Path:
@@ -66,7 +71,7 @@ class Bench:
             "recipe": recipe.as_json(),
             "names": list(self.names),
             "parts": parts,
-            "versions": [DECODE_VERSION, augment.VERSION, scratch.VERSION],
+            "versions": [DECODE_VERSION, augment.VERSION, scratch.VERSION, heads.VERSION],
         }
         key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
         return self.cache / f"learned-{key}"
@@ -150,7 +155,7 @@ class FromScratch:
         recipe, names = self.recipe, self._bench.names
         fresh(recipe)
         model = self._network()
-        pictures = Pictures(self._bench.cache, recipe.size)
+        pictures = self._bench.pictures(recipe)
         feed = partial(batches.of_pixels, pictures, names=names, size=recipe.batch)
         epochs = fit.fit(
             model,
@@ -195,7 +200,8 @@ class OnFeatures:
 
     def _tabled(self, photos: Sequence[Photo], versions: int) -> Table:
         recipe, bench = self.recipe, self._bench
-        extractor = Extractor(self._network(), recipe.backbone, recipe.size, bench.cache)
+        pictures = bench.pictures(recipe)
+        extractor = Extractor(self._network(), recipe.backbone, pictures, bench.cache)
         title = f"features of {recipe.backbone}"
         return extractor.table(photos, versions, partial(bench.tell.each, title))
 
@@ -206,41 +212,35 @@ class OnFeatures:
     def learn(
         self, training: Sequence[Photo], validation: Sequence[Photo] | None, what: str
     ) -> Learned:
-        recipe, names, table = self.recipe, self._bench.names, self._table
-        fresh(recipe)
-        top = fit.head(table.width, len(names), recipe)
-        feed = partial(batches.of_features, table, names=names, size=recipe.batch)
+        recipe, names = self.recipe, self._bench.names
+        rows = partial(batches.Rows, self._table, names=names)
         frozen = dataclasses.replace(recipe, unfreeze=0)
-        epochs = fit.fit(
-            top,
-            feed(training, versions=recipe.augment, seed=recipe.seed),
-            None if validation is None else feed(validation, versions=0),
-            labels(training, names),
+        head, epochs = fit_head.fit(
+            rows(training, versions=recipe.augment),
+            None if validation is None else rows(validation, versions=0),
             frozen,
             folder := self._bench.folder(frozen, training, validation),
             lambda epoch: self._bench.tell.epoch(epoch, recipe.epochs, what),
         )
         if recipe.unfreeze:
-            return self._unfrozen(top, epochs, training, validation, what)
-        return Learned(epochs, partial(self._head_scores, top), lambda: self._joined(top), folder)
+            return self._unfrozen(head, epochs, training, validation, what)
+        return Learned(epochs, partial(self._head_scores, head), lambda: self._joined(head), folder)
 
-    def _joined(self, top: Model) -> Model:
+    def _joined(self, head: Head) -> Model:
+        top = fit.as_keras(head, self.recipe)
         return fit.whole(self._network(), top, self.recipe.size)
 
-    def _head_scores(self, top: Model, photos: Sequence[Photo], versions: int) -> Scores:
+    def _head_scores(self, head: Head, photos: Sequence[Photo], versions: int) -> Scores:
         table = self._table
         if not (table.holds(photos) and versions <= self.recipe.augment):
             table = self._tabled(photos, versions)
-        places = table.places(photos)
-        found = [
-            np.asarray(top(_features(table, places[k : k + _BATCH], versions), training=False))
-            for k in range(0, len(places), _BATCH)
-        ]
+        rows = batches.Rows(table, photos, self._bench.names, versions)
+        found = [head.scores(features) for features, _ in rows.batches(_ROWS, None)]
         return np.concatenate(found).astype(np.float64).reshape(len(photos), versions + 1, -1)
 
     def _unfrozen(
         self,
-        top: Model,
+        head: Head,
         before: tuple[Epoch, ...],
         training: Sequence[Photo],
         validation: Sequence[Photo] | None,
@@ -251,10 +251,11 @@ class OnFeatures:
         slow = dataclasses.replace(
             recipe, epochs=recipe.unfreeze, learning_rate=recipe.unfreeze_rate, batch=_BATCH
         )
+        fresh(recipe)
         network = self._network()
         backbones.unfreeze(network, self._backbone)
-        model = fit.whole(network, top, recipe.size)
-        pictures = Pictures(self._bench.cache, recipe.size)
+        model = fit.whole(network, fit.as_keras(head, recipe), recipe.size)
+        pictures = self._bench.pictures(recipe)
         feed = partial(batches.of_pixels, pictures, names=names, size=slow.batch)
         fit.fit(
             model,
@@ -270,21 +271,15 @@ class OnFeatures:
         )
 
 
-def _features(table: Table, places: NDArray[np.int64], versions: int) -> NDArray[np.float32]:
-    """Of a few photos, one row a version."""
-    rows: NDArray[np.float32] = table.rows[places, : versions + 1].astype(np.float32)
-    return rows.reshape(-1, rows.shape[-1])
-
-
 def pixel_scores(
     model: Model, pictures: Pictures, photos: Sequence[Photo], versions: int
 ) -> Scores:
     """As `Learned.scores`, from the photos themselves."""
-    rows = []
-    for photo in photos:
-        plain = pictures(photo)
-        drawn = [augment.version(plain, photo.sha256, n) for n in range(versions + 1)]
-        rows.append(model.predict_on_batch(np.stack(drawn).astype(np.float32)))
+    numbers = range(versions + 1)
+    rows = [
+        model.predict_on_batch(np.stack(pictures.versions(photo, numbers)).astype(np.float32))
+        for photo in photos
+    ]
     return np.array(rows, np.float64).reshape(len(photos), versions + 1, -1)
 
 

@@ -14,6 +14,16 @@ CLASSIC = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """How far a random version of a photo may differ from it. 0: not at all."""
+
+    turn: float = 20.0  # degrees, either way
+    crop: float = 0.3  # of a side that may be cut off; with it come small stretches
+    light: float = 0.3  # brightness and contrast, as logarithms, either way
+    colour: float = 0.3  # saturation, as a logarithm, either way; a quarter of it as tint
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """How one network learns. The defaults did best on photos of collections that were not
     learned from."""
@@ -23,6 +33,7 @@ class Recipe:
     seed: int = 0
 
     augment: int = 20  # random versions of each training photo, beside itself
+    changes: Changes = Changes()
     epochs: int = 60  # at most; patience ends it sooner
     patience: int = 10  # epochs without a better validation loss
     batch: int = 256

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import augment
 from photosort_trainer.dataset import Photo, pixels
 from photosortd.vision.bundle import Category, write_bundle
 from photosortd.vision.classify import Classifier
@@ -56,22 +55,15 @@ class Eyes:
     def scores(
         self,
         photos: Sequence[Photo],
-        versions: int = 0,
         progress: Callable[[Sequence[Photo]], Iterable[Photo]] = iter,
     ) -> Scores:
-        """Raw scores [photos, 1 + versions, categories]; version 0 is the photo itself.
+        """Raw scores [photos, categories].
 
         Raises PhotoError for a photo that has changed since it was learned from.
         """
-        rows = [self._versions(photo, versions) for photo in progress(photos)]
-        return np.array(rows, np.float64).reshape(len(photos), versions + 1, self._count)
-
-    def _versions(self, photo: Photo, versions: int) -> list[tuple[float, ...]]:
-        plain = pixels(photo, self.size)
-        return [
-            self._classifier.raw_scores(augment.version(plain, photo.sha256, number))
-            for number in range(versions + 1)
-        ]
+        see = self._classifier.raw_scores
+        rows = [see(pixels(photo, self.size)) for photo in progress(photos)]
+        return np.array(rows, np.float64).reshape(len(photos), self._count)
 
 
 def verdicts(categories: Sequence[Category], raw: Scores) -> NDArray[np.bool_]:

@@ -78,7 +78,7 @@ def choose_form(
         bar = partial(tell.each, f"comparing {form}")
         try:
             eyes = Eyes(data, names, pictures.size)
-            seen = eyes.scores(course.validation, progress=bar)[:, 0]
+            seen = eyes.scores(course.validation, progress=bar)
         except BundleError as error:  # a value too large for half precision, say
             tried.append(export.unusable(form, data, str(error)))
             continue
@@ -107,7 +107,7 @@ def judge(
     """By the shipped file and by every candidate, in one pass. Nothing is chosen after this."""
     names, truth = course.names, labels(test, course.names)
     bar = partial(tell.each, "judging by test photos")
-    raw = shipped.eyes.scores(test, progress=bar)[:, 0]
+    raw = shipped.eyes.scores(test, progress=bar)
 
     def verdict(said: NDArray[np.bool_]) -> Verdict:
         return Verdict(metrics.estimate(truth, said), metrics.qualities(names, truth, said))

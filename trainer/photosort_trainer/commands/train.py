@@ -107,6 +107,16 @@ _HOW = options(
         "--augment", type=click.IntRange(0, 1000), help="Random versions of each photo; 20."
     ),
     click.option(
+        "--turn", type=click.FloatRange(0, 180), help="Degrees a version is turned by at most; 20."
+    ),
+    click.option("--crop", type=click.FloatRange(0, 0.9), help="Share of a side it may lose; 0.3."),
+    click.option(
+        "--light", type=click.FloatRange(0, 2), help="Change of its light, as a logarithm; 0.3."
+    ),
+    click.option(
+        "--colour", type=click.FloatRange(0, 2), help="Change of its colours, likewise; 0.3."
+    ),
+    click.option(
         "--trial-epochs",
         type=click.IntRange(0),
         help="For each combination of the refinement; 1. 0: no refinement.",
@@ -168,6 +178,9 @@ def _plan(said: dict[str, Any]) -> recipes.Plan:
         for name in ("epochs", "size", "augment", "seed")
         if name in given
     }
+    of_all["changes"] = recipes.Changes(
+        **{name: given.pop(name) for name in ("turn", "crop", "light", "colour") if name in given}
+    )
     networks = [
         dataclasses.replace(recipes.defaults(name), **of_all) for name in given.pop("backbones")
     ]

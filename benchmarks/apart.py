@@ -1,0 +1,134 @@
+"""How good a training is on photos of collections that it has not seen.
+
+Photos of one camera, place or collection look alike, so a random split flatters. Here whole
+collections are held out in turn, and what the shipped files say of them is counted together. A
+photo's collection is what its name says before `__`.
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from photosort_trainer import metrics
+
+BETWEEN = "__"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On one photo of a collection that was held out."""
+
+    labels: frozenset[str]
+    filed: frozenset[str]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _options().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="photosort-apart-", dir=asked.work) as work:
+        found = [measure(asked, seed, Path(work)) for seed in range(asked.seeds)]
+    print(table(found))
+    if asked.json:
+        Path(asked.json).write_text(json.dumps(found, indent=1))
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("photos", help="a folder with a folder for each category")
+    options.add_argument(
+        "--hold", action="append", required=True, metavar="A,B", help="collections held out at once"
+    )
+    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--train", default="", help="more options of photosort-train train")
+    options.add_argument("--work", help="where to put runs; a temporary directory by default")
+    options.add_argument("--json", help="write what was found to this file")
+    return options
+
+
+def measure(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, Any]:
+    """One seed: every group of collections held out once."""
+    said = []
+    for group in asked.hold:
+        photos = work / "photos"
+        shutil.rmtree(photos, ignore_errors=True)
+        shutil.copytree(asked.photos, photos)
+        held_out = set(group.split(","))
+        _hold_out(photos, held_out)
+        said += _train(photos, held_out, work / "run", seed, asked.train.split())
+        print(f"seed {seed}, without {group}: {len(said)} photos judged", file=sys.stderr)
+    return {"seed": seed, **judge(said)}
+
+
+def _hold_out(photos: Path, collections: set[str]) -> None:
+    files = sorted(path for path in photos.glob("*/*") if path.is_file())
+    with (photos / "labels.csv").open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("file", "labels", "part"))
+        for path in files:
+            if _collection(path) in collections:
+                rows.writerow((path.relative_to(photos), "", "test"))
+
+
+def _collection(path: Path) -> str:
+    return path.name.split(BETWEEN)[0]
+
+
+def _train(
+    photos: Path, held_out: set[str], run: Path, seed: int, more: list[str]
+) -> Iterator[Verdict]:
+    """By the command that everybody uses. Features stay for the next run, the split goes."""
+    (run / "split.csv").unlink(missing_ok=True)
+    command = ["photosort_trainer", "train", str(photos), "--out", str(run), "--seed", str(seed)]
+    usual = ["--backbone", "mobilenet_v2"] if "--backbone" not in more else []
+    subprocess.run(
+        [sys.executable, "-m", *command, *usual, *more],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    for shot in json.loads((run / "results.json").read_bytes())["shots"]:
+        if _collection(Path(shot["path"])) in held_out:  # the split may add others
+            yield Verdict(frozenset(shot["labels"]), frozenset(shot["filed"]))
+
+
+def judge(said: Sequence[Verdict]) -> dict[str, Any]:
+    names = sorted({label for each in said for label in each.labels})
+    truth = np.array([[name in each.labels for name in names] for each in said])
+    verdicts = np.array([[name in each.filed for name in names] for each in said])
+    estimate = metrics.estimate(truth, verdicts)
+    by_name = metrics.qualities(names, truth, verdicts)
+    return {
+        "photos": len(said),
+        "macro_f1": estimate.macro_f1,
+        "low": estimate.low,
+        "high": estimate.high,
+        "f1": {name: quality.f1 for name, quality in by_name.items()},
+    }
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    names = list(found[0]["f1"])
+    rows = [f"{'seed':>4} {'photos':>6} {'macro-F1':>22}" + "".join(f"{n:>12}" for n in names)]
+    for each in found:
+        interval = f"{each['macro_f1']:.3f} ({each['low']:.3f}–{each['high']:.3f})"
+        scores = "".join(f"{each['f1'][name]:12.3f}" for name in names)
+        rows.append(f"{each['seed']:>4} {each['photos']:>6} {interval:>22}{scores}")
+    middle = [mean(each["f1"][name] for each in found) for name in names]
+    overall = f"{mean(each['macro_f1'] for each in found):.3f}"
+    rows.append(f"{'mean':>11} {overall:>22}" + "".join(f"{each:12.3f}" for each in middle))
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()
