@@ -71,7 +71,7 @@ demo-bundle: $(VENV)/.dev
 	@test -n "$(PHOTOS)" || { echo "say from which photos: make demo-bundle PHOTOS=DIR" >&2; exit 2; }
 	@rm -rf build/demo-run
 	@$(BIN)/photosort-train train "$(PHOTOS)" --backbone small_scratch --folds 0 \
-	  --trial-epochs 0 --precision 0.75 --out build/demo-run $(TRAIN)
+	  --trial-epochs 0 --precision 0.6 --out build/demo-run $(TRAIN)
 	@rm -rf daemon/photosortd/assets/demo-bundle
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle

@@ -21,6 +21,7 @@ import numpy as np
 
 from photosort_trainer import (
     backbones,
+    bench,
     candidates,
     dataset,
     fit,
@@ -92,14 +93,16 @@ class Silent:
 
     def epoch(self, epoch: Epoch, of: int, what: str) -> None: ...
 
+    def far(self, epochs: float, of: int, what: str) -> None: ...
+
 
 def trainer(job: Job) -> Found:
     """photosort-train's own modules: features once, a head for each combination."""
     course, test = job.course()
-    bench = learners.Bench(
+    shared = bench.Bench(
         course.names, (*course.training, *course.validation), Path(job.work), job.weights, Silent()
     )
-    learner = learners.OnFeatures(job.usual, bench, None)
+    learner = learners.OnFeatures(job.usual, shared)
     with own_memory() as memory:
         began = time.perf_counter()
         _ = learner._table
@@ -110,7 +113,7 @@ def trainer(job: Job) -> Found:
     verdicts = best.learned.scores(test, 0)[:, 0] >= candidates.thresholds(
         best.validation, course.truth
     )
-    passes = len(bench.photos) * (job.versions + 1)
+    passes = len(shared.photos) * (job.versions + 1)
     return {
         "seconds": seconds,
         "features_s": featured,
@@ -124,8 +127,8 @@ def unfreezing(job: Job) -> Found:
     """The last blocks learn too, for one epoch."""
     course, _ = job.course()
     photos = (*course.training, *course.validation)
-    bench = learners.Bench(course.names, photos, Path(job.work), job.weights, Silent())
-    learner = learners.OnFeatures(replace(job.usual, epochs=1, augment=0), bench)
+    shared = bench.Bench(course.names, photos, Path(job.work), job.weights, Silent())
+    learner = learners.OnFeatures(replace(job.usual, epochs=1, augment=0), shared)
     candidates.attempt(learner, course, "")
     began = time.perf_counter()
     candidates.attempt(learner.by(replace(learner.recipe, unfreeze=1)), course, "")

@@ -34,22 +34,37 @@ def test_a_calibration_is_monotone_and_finite(pair):
     assert all(low <= high for low, high in pairwise(line))
 
 
-@given(pairs, st.floats(0, 1))
+@given(pairs)
 @settings(max_examples=150)
-def test_a_threshold_keeps_its_promise_and_none_is_much_better(pair, precision):
+def test_no_threshold_is_much_better(pair):
     raw, labels = pair
-    chosen = threshold(raw, labels, precision)
+    chosen = threshold(raw, labels)
     everything, *others = (quality(labels, raw >= level) for level in np.unique(raw))
-    useful = [q.f1 for q in others if q.precision >= precision]
-    best = max(useful, default=0.0)
+    best = max((q.f1 for q in others), default=0.0)
     if chosen is None:
         assert best <= everything.f1
         return
     found = quality(labels, raw >= chosen)
     assert 0 <= chosen <= 1
-    assert found.precision >= precision
     assert best - NEAR - 1e-9 <= found.f1 <= best + 1e-9
     assert found.f1 >= everything.f1
+
+
+@given(pairs, st.floats(0.05, 0.95))
+@settings(max_examples=150)
+def test_a_threshold_keeps_its_promise_or_none_can(pair, promise):
+    raw, labels = pair
+
+    def kept(level: float) -> bool:
+        let_in = raw >= level
+        right = float((labels & let_in).sum())
+        return right > 0 and lower_bound(np.array([right]), let_in.sum()[None])[0] >= promise
+
+    chosen = threshold(raw, labels, promise)
+    if chosen is not None:
+        assert kept(chosen)
+    else:
+        assert not any(kept(level) for level in np.unique(raw)[1:])
 
 
 @given(pairs)
@@ -80,9 +95,34 @@ def test_what_cannot_be_promised_is_none(raw, labels):
 
 
 def test_a_precision_out_of_reach_is_none():
-    raw, labels = np.array([0.9, 0.8, 0.7, 0.1]), np.array([False, True, False, False])
-    assert threshold(raw, labels, precision=0.4) is not None
-    assert threshold(raw, labels, precision=0.9) is None
+    raw, labels = np.linspace(1, 0, 40), np.arange(40) % 2 == 1
+    assert threshold(raw, labels, promise=0.3) is not None
+    assert threshold(raw, labels, promise=0.7) is None
+
+
+def test_the_classic_threshold_is_the_raw_one_with_many_photos_too():
+    rng = np.random.default_rng(0)
+    labels = np.arange(1200) % 4 == 0
+    raw = np.clip(np.where(labels, 0.8, 0.05) + rng.normal(0, 0.1, 1200), 0.001, 0.999)
+    assert labels.sum() > PLENTY
+    found = category("a", raw[:, np.newaxis], labels, classic=True)
+    filed = [found.calibration.apply(float(score)) >= found.threshold for score in raw]
+    assert filed == (raw >= 0.1).tolist()
+
+
+def test_promises_of_many_photos_need_little_memory():
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    labels, raw = rng.random(4000) < 0.3, rng.random((4000, 5))
+    chosen = category("a", raw, labels, promise=0.9)
+    promised("a", raw[:50], labels[:50], 0.9, chosen)  # what is imported is not counted
+    tracemalloc.start()
+    found = promised("a", raw, labels, 0.9, chosen)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not found.kept
+    assert most < 40 * raw.nbytes
 
 
 def test_two_groups_that_are_apart_get_the_middle():

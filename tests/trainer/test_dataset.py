@@ -65,6 +65,17 @@ def test_what_is_no_photo_is_left_out_and_named(collection, make_tree, draw_phot
     assert len(data.photos) == 12
 
 
+def test_a_pipe_and_a_film_are_left_out_unopened(collection):
+    originals = collection(food=6, me=6)
+    os.mkfifo(originals / "food/pipe.jpg")
+    with open(originals / "me/film.jpg", "wb") as film:
+        film.truncate(5 << 30)
+    data = read(originals, few=True)
+    left = {Path(item.path).name: item.reason for item in data.left_out}
+    assert left == {"pipe.jpg": "is no regular file", "film.jpg": "has 5120 MB, which no photo has"}
+    assert len(data.photos) == 12
+
+
 def test_a_photo_of_none_and_of_a_category_is_left_out(collection, make_tree):
     originals = collection(food=6, me=6)
     make_tree({"none/x.jpg": (originals / "food/0.jpg").read_bytes()}, below=originals)

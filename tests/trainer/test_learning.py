@@ -112,6 +112,7 @@ class TestLearning(_Marks):
         import keras
 
         from photosort_trainer import batches, fit
+        from photosort_trainer.diary import Hearers
 
         photos = [photo(n, "a" if n % 3 else "b") for n in range(60)]
         recipe = Recipe(epochs=6, batch=16, hidden=8, patience=3)
@@ -132,7 +133,7 @@ class TestLearning(_Marks):
             truth,
             recipe,
             folder,
-            heard,
+            Hearers(epoch=heard),
         )
         return [np.asarray(w) for w in model.get_weights()], epochs
 
@@ -189,6 +190,27 @@ def test_every_combination_once_and_a_study_that_was_cut_off_goes_on(tmp_path):
     assert len(asked) == before
     search.study(replace(Recipe(), backbone="scratch"), judge, tmp_path / "log", "key")
     assert len(asked) == before + 8
+
+
+def test_a_study_that_a_full_disk_cut_off_goes_on(tmp_path):
+    pytest.importorskip("optuna", reason="needs Optuna: pip install 'photosortd[trainer]'")
+    from photosort_trainer import search
+
+    asked: list[Recipe] = []
+
+    def judge(recipe: Recipe) -> float:
+        asked.append(recipe)
+        return recipe.dropout
+
+    log = tmp_path / "log"
+    recipe = replace(Recipe(), backbone="scratch")
+    wanted = search.study(recipe, judge, log, "key")
+    log.write_bytes(log.read_bytes()[:-30])
+    Path(f"{log}.lock").symlink_to(log)  # as a killed run leaves it
+    asked.clear()
+    assert search.study(recipe, judge, log, "key") == wanted
+    assert len(asked) == 1
+    assert not os.path.lexists(f"{log}.lock")
 
 
 # ---- probable label errors

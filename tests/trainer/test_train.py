@@ -1,6 +1,8 @@
 """From drawn photos to a bundle that the daemon's own classifier sorts with."""
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +156,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path,
     assert stopped.exit_code != 0
     assert not (tmp_path / "bundle").exists()
     train(*arguments)
-    # What was under way when it stopped is done again, what was kept is not.
-    assert seen == [1, 2, 3, 4, 4, 5, 6]
+    assert seen == [1, 2, 3, 4, 5, 6]  # an epoch is kept before anybody hears of it
     read_bundle(tmp_path / "bundle")
 
 
@@ -260,6 +261,44 @@ def test_missing_weights_are_named_before_any_photo_is_read(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_weights_of_another_network_are_refused_before_any_photo_is_read(weights, tmp_path):
+    (tmp_path / "mobilenet_0.25_notop.weights.h5").write_bytes(
+        (weights / "mobilenet_0.25_notop.weights.h5").read_bytes()
+    )
+    (tmp_path / "mobilenet_0.75_notop.weights.h5").write_bytes(
+        (weights / "mobilenet_0.25_notop.weights.h5").read_bytes()
+    )
+    command = ["train", "nowhere", "--out", str(tmp_path / "run"), "--weights-dir", str(tmp_path)]
+    networks = ["--backbone", "mobilenet_0.25", "--backbone", "mobilenet"]
+    result = CliRunner().invoke(commands.group, [*command, *networks])
+    assert "does not hold the weights of mobilenet" in str(result.exception)
+    assert "other shapes" in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_weights_are_another_training(originals, weights, tmp_path):
+    """In the same directory: heads that learned on the old features are of no use."""
+    import keras
+
+    other = tmp_path / "other"
+    other.mkdir()
+    keras.utils.set_random_seed(99)
+    network = keras.applications.MobileNet(
+        input_shape=(64, 64, 3), alpha=0.25, include_top=False, weights=None
+    )
+    network.save_weights(str(other / "mobilenet_0.25_notop.weights.h5"))
+    arguments = ("--backbone", "mobilenet_0.25", "--size", 64, *QUICK, "--epochs", 2)
+    common = (*arguments, "--augment", 0)
+    train(originals, "--out", tmp_path / "run", "--weights-dir", weights, *common)
+    train(originals, "--out", tmp_path / "run", "--weights-dir", other, *common)
+    train(originals, "--out", tmp_path / "new", "--weights-dir", other, *common)
+    from photosort_trainer import results
+
+    again, new = (results.load(tmp_path / name) for name in ("run", "new"))
+    assert again.candidates[0].losses == new.candidates[0].losses
+    assert again.held_out == new.held_out
+
+
 def test_weights_of_another_network_are_refused(weights, tmp_path):
     from photosort_trainer import backbones
     from photosort_trainer.errors import WeightsError
@@ -269,6 +308,62 @@ def test_weights_of_another_network_are_refused(weights, tmp_path):
     network = backbones.TABLE["mobilenet"]
     with pytest.raises(WeightsError, match=r"0\.75_notop.*does not hold the weights of mobilenet"):
         backbones.build(network, 64, backbones.find_weights(network, str(tmp_path), {}))
+
+
+def test_one_training_at_a_time(run, originals):
+    from photosort_trainer.alone import alone
+
+    with alone(run[0]):
+        result = CliRunner().invoke(
+            commands.group, ["train", str(originals), "--out", str(run[0]), *SMALL]
+        )
+    assert "another training is running in this directory" in str(result.exception)
+
+
+@pytest.mark.parametrize("where", ["", "run"])
+def test_a_run_among_the_categories_is_refused(originals, where):
+    out = originals / where
+    before = sorted(originals.rglob("*"))
+    result = CliRunner().invoke(
+        commands.group, ["train", str(originals), "--out", str(out), *SMALL]
+    )
+    assert "would be taken for one" in str(result.exception)
+    assert sorted(originals.rglob("*")) == before
+
+
+def test_a_refused_split_is_not_kept(originals, tmp_path):
+    arguments = ["train", str(originals), "--out", str(tmp_path / "run"), *SMALL, "--epochs", "1"]
+    shares = ["--split", "90/9.9/0.1"]
+    result = CliRunner().invoke(commands.group, [*arguments, *shares])
+    assert "no photo is left to judge the result by" in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.root
+def test_a_full_disk_is_a_message_and_goes_on_when_there_is_room(originals, tmp_path):
+    """Really full, at whatever is written then: no signal, nothing half-made, nothing lost."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = [sys.executable, "-m", "photosort_trainer", "train", str(originals)]
+    command += ["--out", str(disk / "run"), "--backbone", "scratch", "--size", "32", *QUICK]
+    command += ["--epochs", "3"]
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)], check=True)
+    try:
+        for size in ("200k", "2m", "9m"):  # photos, the best weights, the state to go on from
+            subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 1, (size, done.returncode, done.stderr)
+            assert "No space left on device" in done.stderr
+            assert str(disk) in done.stderr, "which disk?"
+            assert "Traceback" not in done.stderr
+            assert not list(disk.rglob(".*")), "something half-made is left"
+            assert not (disk / "run/bundle").exists()
+        subprocess.run(["mount", "-o", "remount,size=200m", str(disk)], check=True)
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        read_bundle(disk / "run/bundle")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_form_that_gives_something_else_is_not_shipped(run, originals, monkeypatch):

@@ -224,12 +224,14 @@ def _construct(backbone: Backbone, size: int, weights: str) -> Model:
 
 
 def _unusable(backbone: Backbone, weights: str, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:300]
+    reason = " ".join(str(error).split())
     if weights != "imagenet":
-        return f"{printable(weights)} does not hold the weights of {backbone.name}: {reason}"
+        if isinstance(error, ValueError | KeyError):
+            reason = "they have other shapes or names"
+        return f"{printable(weights)} does not hold the weights of {backbone.name}: {reason[:300]}"
     cache = os.path.join(os.environ.get("KERAS_HOME") or "~/.keras", "models")
     return (
-        f"the weights of {backbone.name} could not be downloaded ({reason}): put "
+        f"the weights of {backbone.name} could not be downloaded ({reason[:300]}): put "
         f"{backbone.published}{_hash(backbone)} into {cache}, or "
         f"{backbone.files[0]} into a folder and name that by --weights-dir"
     )

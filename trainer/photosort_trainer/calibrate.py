@@ -50,19 +50,18 @@ def categories(
     names: Sequence[str],
     raw: Scores,
     labels: Labels,
-    precision: float = 0.0,
     promises: Mapping[str, float] | None = None,
     classic: bool = False,
 ) -> tuple[Category, ...]:
     """Calibrate every category; `raw` is [photos, versions, categories], `labels` [photos,
     categories].
 
-    A threshold keeps `precision` on these photos, and what `promises` says with the certainty
-    SURE, or is None. `classic`: CLASSIC on the raw score for every category.
+    A threshold keeps the precision that `promises` says with the certainty SURE, or is None.
+    `classic`: CLASSIC on the raw score for every category.
     """
     asked = promises or {}
     return tuple(
-        category(name, raw[:, :, i], labels[:, i], precision, asked.get(name), classic)
+        category(name, raw[:, :, i], labels[:, i], asked.get(name), classic)
         for i, name in enumerate(names)
     )
 
@@ -71,7 +70,6 @@ def category(
     name: str,
     raw: Scores,
     labels: Labels,
-    precision: float = 0.0,
     promise: float | None = None,
     classic: bool = False,
 ) -> Category:
@@ -83,12 +81,13 @@ def category(
     between two calibrated ones.
     """
     flat, repeated = raw.ravel(), np.repeat(labels, raw.shape[1])
-    calibration = calibrated(flat, repeated, int(labels.sum()))
     if classic:
+        calibration = platt(flat, repeated)  # has no steps, in which a raw score would be lost
         return Category(name, calibration.apply(CLASSIC), calibration)
+    calibration = calibrated(flat, repeated, int(labels.sum()))
     stepped = calibration.kind == "isotonic"  # its steps hold many raw scores each
     seen = np.array([calibration.apply(score) for score in flat]) if stepped else flat
-    chosen = threshold(seen, repeated, precision, promise, raw.shape[1])
+    chosen = threshold(seen, repeated, promise, raw.shape[1])
     if chosen is None or stepped:
         return Category(name, chosen, calibration)
     return Category(name, calibration.apply(chosen), calibration)
@@ -110,11 +109,8 @@ def calibrated(raw: Scores, labels: Labels, positives: int) -> Calibration:
 def promised(name: str, raw: Scores, labels: Labels, precision: float, chosen: Category) -> Promise:
     """Whether `precision` is kept by `chosen`, and what would keep it. `raw` [photos, versions]."""
     versions = raw.shape[1]
-    flat, repeated = raw.ravel(), np.repeat(labels, versions)
-    levels = np.unique(flat)
-    lets_in = flat[:, np.newaxis] >= levels
-    right = np.sum(lets_in & repeated[:, np.newaxis], axis=0) / versions
-    said = np.sum(lets_in, axis=0) / versions
+    _, right, said = _levels(raw.ravel(), np.repeat(labels, versions))
+    right, said = right / versions, said / versions
     bounds = lower_bound(right, said)
     best = float(bounds.max(initial=0.0))
     if chosen.threshold is not None:
@@ -183,26 +179,21 @@ def _newton(a: float, b: float, logits: Scores, targets: Scores) -> Scores:
 def threshold(
     scores: Scores,
     labels: Labels,
-    precision: float = 0.0,
     promise: float | None = None,
     versions: int = 1,
 ) -> float | None:
-    """In the middle of the thresholds whose F1 is near the best and which keep `precision`.
+    """In the middle of the thresholds whose F1 is near the best.
 
-    With a `promise` they must keep that too, with the certainty SURE; so many `versions` of one
-    photo then count as one. None if there is none, or if none does better than letting all in.
+    With a `promise` they must keep that precision with the certainty SURE; so many `versions` of
+    one photo then count as one. None if there is none, or if none does better than letting all in.
     Each candidate stands half-way between the lowest score that it lets in and the highest that it
     does not.
     """
     if not labels.any() or not np.isfinite(scores).all():
         return None
-    levels = np.unique(scores)[::-1]
-    order = np.sort(scores), np.sort(scores[labels])
-    said = len(scores) - np.searchsorted(order[0], levels)
-    right = len(order[1]) - np.searchsorted(order[1], levels)
+    levels, right, said = _levels(scores, labels)
     f1 = 2 * right / (said + labels.sum())
     all_in = f1[-1] if promise is None else 0.0
-    f1[right < precision * said] = 0.0
     if promise is not None:
         f1[lower_bound(right / versions, said / versions) < promise] = 0.0
     # The last level lets all in, which is no threshold.
@@ -215,6 +206,16 @@ def threshold(
     middles = np.where(middles > below, middles, lowest)  # two neighbours have no middle
     centre = (middles[0] + middles[-1]) / 2
     return float(middles[np.argmin(np.abs(middles - centre))])
+
+
+def _levels(scores: Scores, labels: Labels) -> tuple[Scores, Scores, Scores]:
+    """Every score as a threshold, the highest first: it, how many of those let in are right, and
+    how many are let in."""
+    levels = np.unique(scores)[::-1]
+    order = np.sort(scores), np.sort(scores[labels])
+    said = len(scores) - np.searchsorted(order[0], levels)
+    right = len(order[1]) - np.searchsorted(order[1], levels)
+    return levels, right.astype(np.float64), said.astype(np.float64)
 
 
 def _logit(raw: Scores) -> Scores:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import calibrate, metrics, search
+from photosort_trainer.bench import Learned, Learner, Tell
 from photosort_trainer.dataset import Photo, labels
-from photosort_trainer.learners import Learned, Learner, Tell, tidy
+from photosort_trainer.learners import tidy
 from photosort_trainer.metrics import Estimate
 from photosort_trainer.recipe import Recipe
 

@@ -5,6 +5,8 @@ long work starts. Reads only; a file that cannot be used is left out and named.
 """
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,7 @@ ENOUGH = 20
 LEAST = 5
 """What `--few` still needs: three to learn from, one to set the threshold, one to judge."""
 
+_LARGEST = 256 << 20  # bytes
 _PROBE = 64  # pixels: enough to make the decoder go through the whole file, and to compare
 
 
@@ -142,6 +145,7 @@ def survey(
 def _read(entry: Entry, contents: dict[str, _Content]) -> None:
     """Note an entry under its content's hash, once it is sure that the decoder can read it."""
     try:
+        _check_kind(os.stat(entry.path))
         with open(entry.path, "rb") as stream:
             data = stream.read()
     except OSError as error:
@@ -150,6 +154,14 @@ def _read(entry: Entry, contents: dict[str, _Content]) -> None:
     if sha256 not in contents:
         contents[sha256] = _Content(look(decode(data, _PROBE, _PROBE)))
     contents[sha256].entries.append(entry)
+
+
+def _check_kind(said: os.stat_result) -> None:
+    """Before it is opened: a pipe would be waited for, a film would fill the memory."""
+    if not stat.S_ISREG(said.st_mode):
+        raise PhotoError("is no regular file")
+    if said.st_size > _LARGEST:
+        raise PhotoError(f"has {said.st_size >> 20} MB, which no photo has")
 
 
 def _photo(sha256: str, content: _Content) -> Photo | LeftOut:

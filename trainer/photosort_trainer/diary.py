@@ -1,16 +1,19 @@
-"""What is kept of a training while it runs: losses, the best weights, the state to go on from."""
+"""What is kept of a training in Keras while it runs: losses, the best weights, the state to go on
+from."""
 
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from photosort_trainer.files import write_whole
+import numpy as np
+
+from photosort_trainer import states
 
 LOSS = "cross_entropy"
 """The metric that is watched: the loss without the penalty on the weights."""
+
+Model = Any  # keras.Model, which has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,88 +25,104 @@ class Epoch:
     validation_loss: float | None  # None: nothing was held out
 
 
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Who is told."""
+
+    epoch: Callable[[Epoch], None] = lambda epoch: None
+    far: Callable[[float], None] = lambda epochs: None  # epochs that are over, and parts of one
+
+
 class Diary:
     """Keeps `folder`, which belongs to one training alone, and goes on in it."""
 
-    def __init__(self, folder: Path, progress: Callable[[Epoch], None], validated: bool) -> None:
+    def __init__(self, folder: Path, hearers: Hearers, validated: bool) -> None:
         """`validated`: the best weights count; otherwise those of the last epoch."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.weights = folder / ("best.weights.h5" if validated else "last.weights.h5")
-        self.epochs: list[Epoch] = []
-        self.finished = False
-        self._folder, self._progress, self._validated = folder, progress, validated
-        if self._history.exists() and (self.weights.exists() or not validated):
-            self._read()
+        self._state, self._best = folder / "state.npz", folder / "best.npz"
+        self._hearers, self._validated = hearers, validated
+        self._lists, said = states.load(self._state) or ({}, {"epochs": [], "finished": False})
+        self.epochs = [Epoch(**epoch) for epoch in said["epochs"]]
+        self.finished: bool = said["finished"]
 
     def is_over(self, patience: int) -> bool:
         """Whether so many epochs in a row were no better than the best before them."""
-        losses = [e.validation_loss for e in self.epochs if e.validation_loss is not None]
+        losses = self._losses
         return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
-    def callbacks(self, model: Any, patience: int, training: Any) -> list[Any]:
+    def restore(self, model: Model) -> None:
+        """`model`, which is compiled, goes on where it was."""
+        if not self._lists:
+            return
+        model.set_weights(self._lists["weights"])
+        model.optimizer.build(model.trainable_variables)
+        kept = self._lists["optimizer"]
+        for variable, value in zip(model.optimizer.variables, kept, strict=True):
+            variable.assign(value)
+        self._lists = {}
+
+    def callbacks(self, model: Model, patience: int, training: Any) -> list[Any]:
         """For Keras' fit. `training.epoch` is set before each epoch."""
         import keras
 
-        def end(number: int, logs: dict[str, float]) -> None:
-            self._end(number, logs)
-            model.stop_training = self.is_over(patience)
-
-        def begin(number: int, _: dict[str, float]) -> None:
-            del self.epochs[number:]  # what was noted after the state that is gone on from
+        def begin(number: int, logs: dict[str, float]) -> None:
             training.epoch = number
             _reseed(model, number)
 
-        kept = keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
-        # Last: an epoch is over when its losses and weights are kept.
-        state = keras.callbacks.BackupAndRestore(str(self._state), delete_checkpoint=False)
-        return [self._best(), kept, state] if self._validated else [kept, state]
+        def batch(number: int, logs: dict[str, float]) -> None:
+            self._hearers.far(training.epoch + (number + 1) / len(training))
 
-    def _best(self) -> Any:
-        import keras
+        def end(number: int, logs: dict[str, float]) -> None:
+            held_out = logs.get(f"val_{LOSS}")
+            self._end(
+                model,
+                Epoch(number + 1, float(logs[LOSS]), None if held_out is None else float(held_out)),
+            )
+            model.stop_training = self.is_over(patience)
 
-        losses = [e.validation_loss for e in self.epochs if e.validation_loss is not None]
-        return keras.callbacks.ModelCheckpoint(
-            str(self.weights),
-            monitor=f"val_{LOSS}",
-            mode="min",
-            save_best_only=True,
-            save_weights_only=True,
-            initial_value_threshold=min(losses, default=None),
-        )
+        return [
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=begin, on_epoch_end=end, on_train_batch_end=batch
+            )
+        ]
 
-    def finish(self, model: Any) -> None:
+    def finish(self, model: Model) -> None:
+        """`model` is left with the weights that count."""
         if not self._validated:
-            model.save_weights(str(self.weights))
+            self._keep_best(model)
         self.finished = True
-        self._write()
-        shutil.rmtree(self._state, ignore_errors=True)
+        states.save(self._state, {}, self._said())
+        self.load(model)
 
-    def _end(self, number: int, logs: dict[str, float]) -> None:
-        held_out = logs.get(f"val_{LOSS}")
-        epoch = Epoch(number + 1, float(logs[LOSS]), None if held_out is None else float(held_out))
+    def load(self, model: Model) -> None:
+        """What was finished. Raises OSError if its file is gone."""
+        found = states.load(self._best)
+        if found is None:
+            raise FileNotFoundError(2, "was there a moment ago", str(self._best))
+        model.set_weights(found[0]["weights"])
+
+    def _end(self, model: Model, epoch: Epoch) -> None:
+        """The epoch is over when its state is kept; the weights come first."""
         self.epochs.append(epoch)
-        self._write()
-        self._progress(epoch)
+        losses = self._losses
+        if losses and losses.index(min(losses)) == len(losses) - 1:
+            self._keep_best(model)
+        moments = [np.asarray(variable) for variable in model.optimizer.variables]
+        lists = {"weights": model.get_weights(), "optimizer": moments}
+        states.save(self._state, lists, self._said())
+        self._hearers.epoch(epoch)
+
+    def _keep_best(self, model: Model) -> None:
+        states.save(self._best, {"weights": model.get_weights()}, {})
+
+    def _said(self) -> dict[str, Any]:
+        return {"epochs": [asdict(epoch) for epoch in self.epochs], "finished": self.finished}
 
     @property
-    def _history(self) -> Path:
-        return self._folder / "history.json"
-
-    @property
-    def _state(self) -> Path:
-        return self._folder / "state"
-
-    def _write(self) -> None:
-        said = {"finished": self.finished, "epochs": [asdict(epoch) for epoch in self.epochs]}
-        write_whole(self._history, json.dumps(said).encode())
-
-    def _read(self) -> None:
-        said = json.loads(self._history.read_bytes())
-        self.epochs = [Epoch(**epoch) for epoch in said["epochs"]]
-        self.finished = said["finished"]
+    def _losses(self) -> list[float]:
+        return [e.validation_loss for e in self.epochs if e.validation_loss is not None]
 
 
-def _reseed(model: Any, epoch: int) -> None:
+def _reseed(model: Model, epoch: int) -> None:
     """Drop-outs depend on the epoch, not on what this process did before: Keras keeps weights and
     optimizer, but not where its random numbers were."""
     for layer in model.layers:

@@ -92,13 +92,14 @@ def gather(run: Run) -> Results:
 
 
 def bundle_metrics(found: Results) -> dict[str, Any]:
-    """What travels with the bundle."""
+    """What travels with the bundle: what the same training would find again."""
+    shipped = next(each for each in found.exports if each["form"] == found.form)
     return {
         "test": {
             "macro_f1": round(found.shipped_macro["macro_f1"], 4),
             "categories": found.shipped,
         },
-        "export": next(each for each in found.exports if each["form"] == found.form),
+        "export": {name: said for name, said in shipped.items() if name != "milliseconds"},
     }
 
 
@@ -140,10 +141,11 @@ def _judged(verdict: Verdict, categories: Sequence[Category] | None) -> dict[str
 
 def _promises(run: Run) -> list[calibrate.Promise]:
     truth = labels(run.held.photos, run.course.names)
+    promises = run.plan.promised(run.course.names)
     return [
         calibrate.promised(name, run.held.raw[:, :, i], truth[:, i], asked, run.categories[i])
         for i, name in enumerate(run.course.names)
-        if (asked := run.plan.promises.get(name)) is not None
+        if (asked := promises.get(name)) is not None
     ]
 
 

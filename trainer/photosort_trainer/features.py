@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from photosort_trainer import augment, frozen
 from photosort_trainer.dataset import Photo
-from photosort_trainer.files import write_whole
+from photosort_trainer.files import write_whole, writing
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Changes
 from photosortd.vision import DECODE_VERSION
@@ -29,6 +29,7 @@ Model = Any  # keras.Model, which has no types
 Features = NDArray[np.float16]
 """[versions, d]; version 0 is the photo itself."""
 
+_HALF = np.dtype(np.float16)
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -62,16 +63,13 @@ class Extractor:
         path = self._folder / f"table-{hashlib.sha256(said.encode()).hexdigest()[:16]}.npy"
         if path.exists():
             return path
-        width = self._kept(photos[0]).shape[1]
-        beside = path.with_suffix(".new")
-        mapped = np.lib.format.open_memmap(
-            beside, mode="w+", dtype=np.float16, shape=(len(photos), versions + 1, width)
-        )
-        for place, photo in enumerate(photos):
-            mapped[place] = self._kept(photo)[: versions + 1]
-        mapped.flush()
-        del mapped
-        beside.replace(path)
+        shape = (len(photos), versions + 1, self._kept(photos[0]).shape[1])
+        # Written, not mapped: a full disk ends a process that writes through a map.
+        with writing(path) as stream:
+            described = {"descr": _HALF.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, described)
+            for photo in photos:
+                stream.write(self._kept(photo)[: versions + 1].astype(_HALF).tobytes())
         return path
 
     def _compute(
@@ -125,6 +123,7 @@ class Table:
 
     def __init__(self, path: Path, photos: Sequence[Photo]) -> None:
         self.rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.origin = path.parent.name  # says what gave them: network, weights, versions
         self._places = {photo.sha256: place for place, photo in enumerate(photos)}
 
     @property

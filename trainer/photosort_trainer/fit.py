@@ -10,13 +10,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from photosort_trainer.diary import LOSS, Diary, Epoch
+from photosort_trainer.diary import LOSS, Diary, Epoch, Hearers
 from photosort_trainer.heads import Head, class_weights
 from photosort_trainer.recipe import Recipe
 
 Model = Any  # keras.Model, which has no types
 Batches = Any  # keras.utils.PyDataset, which has no types
 Array = NDArray[Any]
+
+_NOBODY = Hearers()
 
 
 def head(inputs: int, outputs: int, recipe: Recipe) -> Model:
@@ -54,7 +56,7 @@ def fit(
     truth: Array,
     recipe: Recipe,
     folder: str | Path,
-    progress: Callable[[Epoch], None] = lambda epoch: None,
+    hearers: Hearers = _NOBODY,
 ) -> tuple[Epoch, ...]:
     """Train `model` for `recipe.epochs` and tell how it went.
 
@@ -63,20 +65,23 @@ def fit(
     is left with those of the last epoch. The state after each epoch is kept too and taken up
     again, and what was finished before is only loaded.
     """
-    diary = Diary(Path(folder), progress, validation is not None)
-    if not diary.finished:
-        _compile(model, truth, recipe)
-        if not diary.is_over(recipe.patience):  # it was cut off between that and its end
-            model.fit(
-                training,
-                validation_data=validation,
-                epochs=recipe.epochs,
-                shuffle=False,  # the batches know their order, and it is the same after a stop
-                verbose=0,
-                callbacks=diary.callbacks(model, recipe.patience, training),
-            )
-        diary.finish(model)
-    model.load_weights(str(diary.weights))
+    diary = Diary(Path(folder), hearers, validation is not None)
+    if diary.finished:
+        diary.load(model)
+        return tuple(diary.epochs)
+    _compile(model, truth, recipe)
+    diary.restore(model)
+    if not diary.is_over(recipe.patience):  # it was cut off between that and its end
+        model.fit(
+            training,
+            validation_data=validation,
+            initial_epoch=len(diary.epochs),
+            epochs=recipe.epochs,
+            shuffle=False,  # the batches know their order, and it is the same after a stop
+            verbose=0,
+            callbacks=diary.callbacks(model, recipe.patience, training),
+        )
+    diary.finish(model)
     return tuple(diary.epochs)
 
 

@@ -4,21 +4,17 @@ Owns a training's one file: the state of the best epoch, from which a training t
 goes on and comes to the same. Where the features are, `batches` knows.
 """
 
-import io
-import json
 import math
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import heads
+from photosort_trainer import heads, states
 from photosort_trainer.diary import Epoch
-from photosort_trainer.files import write_whole
 from photosort_trainer.heads import Floats, Head, Weights
 from photosort_trainer.recipe import Recipe
 
@@ -153,35 +149,23 @@ def _loss(head: Head, rows: Rows, recipe: Recipe, emphasis: Floats) -> float:
 
 
 def _keep(state: State, path: Path) -> None:
-    """A file of arrays; the moments are not needed any more when it is finished."""
-    lists = {"weights": state.head.weights}
-    if not state.finished:
-        lists |= {"means": state.means, "squares": state.squares}
-    arrays: dict[str, Any] = {
-        f"{name}_{k}": each for name, row in lists.items() for k, each in enumerate(row)
-    }
+    """The moments are not needed any more when it is finished."""
+    moments = {} if state.finished else {"means": state.means, "squares": state.squares}
     said = {
         "epochs": [asdict(epoch) for epoch in state.epochs],
         "steps": state.steps,
         "finished": state.finished,
     }
-    stream = io.BytesIO()
-    np.savez(stream, **arrays, said=np.array(json.dumps(said)))
-    write_whole(path, stream.getvalue())
+    states.save(path, {"weights": state.head.weights, **moments}, said)
 
 
 def _kept(path: Path, recipe: Recipe) -> State | None:
-    """None: nothing was kept, or a power failure cut it."""
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
-            arrays = {name: found[name] for name in found.files}
-        said = json.loads(str(arrays.pop("said")))
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError, EOFError):
+    found = states.load(path)
+    if found is None:
         return None
-    count = 2 * recipe.layers + 2
+    lists, said = found
     weights, means, squares = (
-        tuple(arrays[each] for k in range(count) if (each := f"{name}_{k}") in arrays)
-        for name in ("weights", "means", "squares")
+        tuple(lists.get(name, ())) for name in ("weights", "means", "squares")
     )
     epochs = tuple(Epoch(**epoch) for epoch in said["epochs"])
     head = Head(weights, recipe.activation)

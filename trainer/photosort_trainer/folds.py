@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from photosort_trainer.bench import Learner
 from photosort_trainer.dataset import Photo
-from photosort_trainer.learners import Learner
 
 Scores = NDArray[np.float64]
 

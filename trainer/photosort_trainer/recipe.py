@@ -1,6 +1,6 @@
 """Every setting of a training in frozen values. The recipe of the winner travels in the bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 SMALL_SCRATCH = "small_scratch"
@@ -66,9 +66,14 @@ class Plan:
     held_out: int = 4  # versions of each held-out photo: a new camera is no copy of the old one
     folds: int = 5  # of training and validation photos, for thresholds; 0: validation photos alone
     trial_epochs: int = 1  # for each combination of the refinement; 0: no refinement
-    precision: float = 0.0  # that every threshold has to keep on held-out photos
+    precision: float = 0.0  # promised for every category that `promises` does not name
     promises: Mapping[str, float] = field(default_factory=dict)  # precision, by category
     classic: bool = False  # ship the one threshold for all
+
+    def promised(self, names: Iterable[str]) -> dict[str, float]:
+        """What is asked of these categories."""
+        every = dict.fromkeys(names, self.precision) if self.precision else {}
+        return {**every, **self.promises}
 
 
 def defaults(backbone: str) -> Recipe:

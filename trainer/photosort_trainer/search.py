@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ def study(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _mend(path)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     said = json.dumps([key, recipe.as_json()], sort_keys=True)
     name = hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -89,6 +91,19 @@ def study(
             optuna.trial.create_trial(params=settings, distributions=space, value=found)
         )
     return sorted(_trials(studied), key=lambda trial: (-trial.macro_f1, trial.number))
+
+
+def _mend(path: Path) -> None:
+    """A line that a full disk or a kill cut off goes; so does the lock of who wrote it, on which
+    Optuna would wait half a minute. This run is the only one in its directory."""
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        return
+    whole = written.rfind(b"\n") + 1
+    if whole < len(written):
+        os.truncate(path, whole)
 
 
 def _every(recipe: Recipe) -> Iterator[dict[str, Any]]:

@@ -1,17 +1,18 @@
 """From the network that has learned to the file that is shipped; the one look at test photos."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import candidates, export, metrics
+from photosort_trainer.bench import Tell
 from photosort_trainer.candidates import Course, Tried
 from photosort_trainer.dataset import Photo, labels
-from photosort_trainer.learners import Tell
 from photosort_trainer.metrics import Estimate, Quality
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import CLASSIC
@@ -66,7 +67,8 @@ def choose_form(
     Raises ExportError if none does.
     """
     names, truth = course.names, course.truth
-    trained = export.keras_scores(model, _batched(course.validation, pictures))
+    bar = partial(tell.each, "comparing Keras")
+    trained = export.keras_scores(model, _batched(bar(course.validation), pictures))
     right = verdicts(categories, trained)
     wanted = metrics.macro_f1(metrics.qualities(names, truth, right))
 
@@ -74,7 +76,8 @@ def choose_form(
         yield from (pictures(photo) for photo in course.training[:_RANGES])
 
     tried, made = [], {}
-    for form, data in export.forms(model, pictures.size, sample):
+    names_of_forms = tell.each("exported forms", export.FORMS)
+    for form, data in export.forms(model, pictures.size, sample, names_of_forms):
         bar = partial(tell.each, f"comparing {form}")
         try:
             eyes = Eyes(data, names, pictures.size)
@@ -91,9 +94,10 @@ def choose_form(
     return Shipped(*made[form][:1], form, made[form][1], tuple(tried))
 
 
-def _batched(photos: Sequence[Photo], pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
-    for start in range(0, len(photos), _BATCH):
-        yield np.stack([pictures(photo) for photo in photos[start : start + _BATCH]])
+def _batched(photos: Iterable[Photo], pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
+    left = iter(photos)
+    while batch := [pictures(photo) for photo in islice(left, _BATCH)]:
+        yield np.stack(batch)
 
 
 def judge(

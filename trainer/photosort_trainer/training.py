@@ -6,7 +6,9 @@ everything is chosen.
 """
 
 import dataclasses
+import errno
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -26,16 +28,18 @@ from photosort_trainer import (
     golden,
     learners,
     likeness,
+    originals,
     quiet,
     report,
     results,
     shipping,
     split,
 )
+from photosort_trainer.alone import alone
+from photosort_trainer.bench import Bench, Learned, Learner, Tell
 from photosort_trainer.candidates import Course, Tried
 from photosort_trainer.dataset import Dataset, Photo, labels
 from photosort_trainer.errors import DatasetError
-from photosort_trainer.learners import Bench, Learned, Learner, Tell
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Plan, Recipe
 from photosort_trainer.results import Results
@@ -95,15 +99,28 @@ def run(request: Request, tell: Tell) -> Result:
     changed meanwhile, OSError from the file system. An older bundle stays until the new one is
     whole.
     """
-    plan = request.plan
-    for recipe in plan.candidates:
+    _check_place(request)
+    quiet.load_tensorflow(request.plan.seed)
+    for recipe in request.plan.candidates:
         learners.check_weights(recipe, request.weights_dir)
-    bar = partial(tell.each, "reading photos")
-    data = dataset.read(request.originals, request.none, plan.few, bar)
-    _check_promises(plan, data)
-    parts = _share_out(request, data)
-    course, stages = parts.course, Stages(Path(request.out))
-    quiet.load_tensorflow(plan.seed)
+    new = not os.path.lexists(request.out)
+    with alone(Path(request.out)):
+        try:
+            return _run(request, tell, Stages(Path(request.out)))
+        except DatasetError:
+            if new:  # of what was refused nothing stays
+                shutil.rmtree(request.out, ignore_errors=True)
+            raise
+
+
+def _run(request: Request, tell: Tell, stages: Stages) -> Result:
+    plan = request.plan
+    with stages.doing("reading photos"):
+        bar = partial(tell.each, "reading photos")
+        data = dataset.read(request.originals, request.none, plan.few, bar)
+        _check_promises(plan, data)
+        parts = _share_out(request, data)
+    course = parts.course
     bench = Bench(course.names, tuple(parts.both), request.cache, request.weights_dir, tell)
     tried = [_attempt(recipe, bench, course, stages) for recipe in plan.candidates]
     with stages.doing("refinement"):
@@ -138,6 +155,18 @@ def _attempt(recipe: Recipe, bench: Bench, course: Course, stages: Stages) -> Tr
 # ---- photos
 
 
+def _check_place(request: Request) -> None:
+    """Each folder beside the categories is one: the run would be learned from the next time."""
+    top, out = (
+        Path(os.path.realpath(each)) for each in (originals.root(request.originals), request.out)
+    )
+    if out == top or top in out.parents:
+        raise DatasetError(
+            f"{printable(request.out)}: stands among the categories' folders, where it would be "
+            "taken for one; say an --out that is elsewhere"
+        )
+
+
 def _share_out(request: Request, data: Dataset) -> _Parts:
     """Each photo to its part, which it keeps in every later run with this directory."""
     path = os.path.join(request.out, "split.csv")
@@ -145,8 +174,8 @@ def _share_out(request: Request, data: Dataset) -> _Parts:
     shares = dict(zip(Part, request.plan.split, strict=True))
     alike = likeness.groups(data.looks)
     made = split.assign(data.photos, request.plan.seed, kept, shares, alike)
-    split.save(path, {**kept, **made.parts}, data.photos)
     _check_parts(data, made.parts, path)
+    split.save(path, {**kept, **made.parts}, data.photos)
     chosen = {part: [p for p in data.photos if made.parts.get(p.sha256) is part] for part in Part}
     data = dataclasses.replace(data, left_out=(*data.left_out, *made.left_out))
     course = Course(data.categories, chosen[Part.TRAIN], chosen[Part.VALIDATION])
@@ -154,15 +183,18 @@ def _share_out(request: Request, data: Dataset) -> _Parts:
 
 
 def _check_parts(data: Dataset, parts: Mapping[str, Part], path: str) -> None:
-    """An earlier split, or photos with many labels at once, can leave a part without a category."""
+    """An earlier split, unusual shares, or photos with many labels at once can leave a part without
+    a category. The test photos may lack one: it is not judged then."""
     got = {(name, parts.get(p.sha256)) for p in data.photos for name in p.labels}
     problems = [
-        f"category '{name}' has no photo in the part '{part}' of {printable(path)}: add photos, or "
-        "remove that file to split anew"
+        f"category '{name}' has no photo in the part '{part}' of {printable(path)}: add photos, "
+        "choose other shares, or remove that file to split anew"
         for name in data.categories
         for part in (Part.TRAIN, Part.VALIDATION)
         if (name, part) not in got
     ]
+    if Part.TEST not in parts.values():
+        problems.append("no photo is left to judge the result by: give the test photos more")
     if problems:
         raise DatasetError(*problems)
 
@@ -182,8 +214,8 @@ def _check_promises(plan: Plan, data: Dataset) -> None:
 
 
 def _frozen(best: Tried) -> Learner:
-    """The recipe as it stands: as many epochs as were best, since nothing is held out any more."""
-    return best.learner.by(dataclasses.replace(best.recipe, epochs=best.learned.best))
+    """The recipe as it stands."""
+    return best.learner.by(best.learned.settled(best.recipe))
 
 
 def _hold_out(best: Tried, parts: _Parts, plan: Plan) -> facts.HeldOut:
@@ -207,8 +239,7 @@ def _categories(held: facts.HeldOut, names: tuple[str, ...], plan: Plan) -> tupl
         names,
         held.raw,
         labels(held.photos, names),
-        plan.precision,
-        plan.promises,
+        plan.promised(names),
         plan.classic,
     )
 
@@ -224,10 +255,19 @@ def _finish(best: Tried, parts: _Parts, plan: Plan) -> Learned:
 
 
 def _keep(model: Model, path: Path) -> None:
-    """Structure and weights; whole or not there."""
+    """Structure and weights; whole or not there. Raises OSError.
+
+    Keras writes HDF5, which ends the process on a full disk: there has to be room before.
+    """
+    needed = 2 * sum(weight.nbytes for weight in model.get_weights())
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     beside = path.with_name(f".{os.getpid()}.{path.name}")
-    model.save(beside)
-    beside.replace(path)
+    try:
+        model.save(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _write(

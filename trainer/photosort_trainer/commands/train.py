@@ -56,6 +56,12 @@ def _shares(
     return training / whole, validation / whole, test / whole
 
 
+def _folds(_: click.Context, __: click.Parameter, said: int | None) -> int | None:
+    if said == 1:
+        raise click.BadParameter("with one part nothing is left to learn from; say 2 or more, or 0")
+    return said
+
+
 def _promises(
     _: click.Context, __: click.Parameter, said: tuple[str, ...]
 ) -> tuple[float, dict[str, float]]:
@@ -124,6 +130,7 @@ _HOW = options(
     click.option(
         "--folds",
         type=click.IntRange(0, 100),
+        callback=_folds,
         help="Parts by which thresholds are chosen; 5. 0: by the validation photos alone.",
     ),
 )
@@ -135,7 +142,7 @@ _WHEN = options(
         callback=_promises,
         metavar="CATEGORY=SHARE",
         help="Of what is filed there so many are to be right; a category that cannot keep it "
-        "is never filed into. A number alone: observed, for every category.",
+        "is never filed into. A number alone: for every category that is not named.",
     ),
     click.option(
         "--thresholds",
@@ -210,14 +217,18 @@ class _Tell:
         return progress.each(self._progress, title, items)
 
     def epoch(self, epoch: "Epoch", of: int, what: str) -> None:
-        if not what:
-            return
-        if what not in self._learning:
-            self._learning[what] = self._progress.add_task(what, total=of, note="")
         note = f"loss {epoch.loss:.2f}"
         if epoch.validation_loss is not None:
             note += f", held out {epoch.validation_loss:.2f}"
-        self._progress.update(self._learning[what], completed=epoch.number, note=note)
+        self._progress.update(self._bar(of, what), completed=epoch.number, note=note)
+
+    def far(self, epochs: float, of: int, what: str) -> None:
+        self._progress.update(self._bar(of, what), completed=epochs)
+
+    def _bar(self, of: int, what: str) -> TaskID:
+        if what not in self._learning:
+            self._learning[what] = self._progress.add_task(what, total=of, note="")
+        return self._learning[what]
 
 
 # ---- the end
