@@ -141,6 +141,7 @@ def test_again_gives_the_same_and_learns_nothing_anew(run, originals, monkeypatc
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path, monkeypatch):
+    from photosort_trainer import diary
     from photosort_trainer.commands import train as command
 
     seen: list[int] = []
@@ -151,6 +152,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path,
             raise KeyboardInterrupt
 
     arguments = [originals, "--out", tmp_path, *SMALL, "--epochs", 6]
+    monkeypatch.setattr(diary, "_RARELY", 0)
     monkeypatch.setattr(command._Tell, "epoch", stop)
     stopped = CliRunner().invoke(commands.group, ["train", *map(str, arguments)])
     assert stopped.exit_code != 0

@@ -1,6 +1,7 @@
 """What is kept of a training in Keras while it runs: losses, the best weights, the state to go on
 from."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from photosort_trainer import states
 
 LOSS = "cross_entropy"
 """The metric that is watched: the loss without the penalty on the weights."""
+
+_RARELY = 10
+"""Times as long as keeping a state took is learned before the next one is kept: that of 17 million
+weights has 200 MB."""
 
 Model = Any  # keras.Model, which has no types
 
@@ -40,6 +45,7 @@ class Diary:
         """`validated`: the best weights count; otherwise those of the last epoch."""
         self._state, self._best = folder / "state.npz", folder / "best.npz"
         self._hearers, self._validated = hearers, validated
+        self._kept_at, self._cost = 0.0, 0.0  # seconds
         self._lists, said = states.load(self._state) or ({}, {"epochs": [], "finished": False})
         self.epochs = [Epoch(**epoch) for epoch in said["epochs"]]
         self.finished: bool = said["finished"]
@@ -101,15 +107,22 @@ class Diary:
         model.set_weights(found[0]["weights"])
 
     def _end(self, model: Model, epoch: Epoch) -> None:
-        """The epoch is over when its state is kept; the weights come first."""
+        """The weights that count come first: without its state an epoch is done again."""
         self.epochs.append(epoch)
         losses = self._losses
         if losses and losses.index(min(losses)) == len(losses) - 1:
             self._keep_best(model)
+        if time.monotonic() - self._kept_at >= _RARELY * self._cost:
+            self._keep_state(model)
+        self._hearers.epoch(epoch)
+
+    def _keep_state(self, model: Model) -> None:
+        began = time.monotonic()
         moments = [np.asarray(variable) for variable in model.optimizer.variables]
         lists = {"weights": model.get_weights(), "optimizer": moments}
         states.save(self._state, lists, self._said())
-        self._hearers.epoch(epoch)
+        self._kept_at = time.monotonic()
+        self._cost = self._kept_at - began
 
     def _keep_best(self, model: Model) -> None:
         states.save(self._best, {"weights": model.get_weights()}, {})
