@@ -124,7 +124,9 @@ def test_one_that_links_two_sides_says_which(tmp_path: Path):
     old, other, new = photo(1), photo(2), photo(3)
     kept = {old.sha256: Part.TRAIN, other.sha256: Part.TEST}
     alike = dict.fromkeys((old.sha256, other.sha256, new.sha256), 0)
-    (left,) = assign([old, other, new], 0, kept, alike=alike).left_out
+    made = assign([old, other, new], 0, kept, alike=alike)
+    (left,) = made.left_out
+    assert made.torn == ("1.jpg", "2.jpg")
     assert left.path == "3.jpg"
     assert "2.jpg (test) and 1.jpg (train)" in left.reason
 

@@ -30,6 +30,7 @@ class Split:
 
     parts: dict[str, Part]  # by hash
     left_out: tuple[LeftOut, ...] = ()  # photos that got none
+    torn: tuple[str, ...] = ()  # paths of those whose like was given to another part
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +65,30 @@ def assign(
         if photo.sha256 in parts:
             wanting.give((photo,), parts[photo.sha256])
     left_out: list[LeftOut] = []
+    torn: list[str] = []
     left: list[_Group] = []
     for group in _groups(photos, alike or {}):
         new = tuple(photo for photo in group.photos if photo.sha256 not in parts)
         sides = {parts[p.sha256] for p in group.photos if p.sha256 in parts}
-        if not new:
-            continue
         if len(sides) > 1:
+            torn += [photo.path for photo in group.photos if photo.sha256 in parts]
             left_out += [LeftOut(p.path, _links(p, group, parts)) for p in new]
         elif sides:
             _give(new, sides.pop(), wanting, parts)
         else:
             left.append(_Group(new))
+    _deal(left, seed, wanting, parts)
+    return Split(parts, tuple(left_out), tuple(torn))
+
+
+def _deal(left: list[_Group], seed: int, wanting: "_Wanting", parts: dict[str, Part]) -> None:
+    """The rarest label first, each group to the part that is shortest of it."""
     while left:
         label = _rarest(left)
         fitting = [group for group in left if label in group.labels]
         for group in sorted(fitting, key=lambda g: (-len(g.photos), _lot(seed, g))):
             _give(group.photos, wanting.shortest(label), wanting, parts)
         left = [group for group in left if label not in group.labels]
-    return Split(parts, tuple(left_out))
 
 
 def _known(photo: Photo, kept: Mapping[str, Part]) -> Part | None:

@@ -9,7 +9,6 @@ import dataclasses
 import errno
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,24 +26,23 @@ from photosort_trainer import (
     folds,
     golden,
     learners,
-    likeness,
     originals,
     quiet,
     report,
     results,
+    sharing,
     shipping,
-    split,
 )
 from photosort_trainer.alone import alone
 from photosort_trainer.bench import Bench, Learned, Learner, Tell
 from photosort_trainer.candidates import Course, Tried
-from photosort_trainer.dataset import Dataset, Photo, labels
+from photosort_trainer.dataset import Dataset, labels
 from photosort_trainer.errors import DatasetError
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Plan, Recipe
 from photosort_trainer.results import Results
+from photosort_trainer.sharing import Parts
 from photosort_trainer.shipping import Shipped
-from photosort_trainer.split import Part
 from photosort_trainer.stages import Stages
 from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, Category, write_bundle
@@ -77,21 +75,6 @@ class Result:
     report: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The photos, shared out."""
-
-    data: Dataset
-    alike: Mapping[str, int]
-    course: Course
-    test: list[Photo]
-
-    @property
-    def both(self) -> list[Photo]:
-        """All that may be learned from."""
-        return [*self.course.training, *self.course.validation]
-
-
 def run(request: Request, tell: Tell) -> Result:
     """Train as asked; write `request.out`/bundle, model.keras, results.json and report.html.
 
@@ -119,7 +102,7 @@ def _run(request: Request, tell: Tell, stages: Stages) -> Result:
         bar = partial(tell.each, "reading photos")
         data = dataset.read(request.originals, request.none, plan.few, bar)
         _check_promises(plan, data)
-        parts = _share_out(request, data)
+        parts = sharing.share_out(data, plan, os.path.join(request.out, "split.csv"), tell)
     course = parts.course
     bench = Bench(course.names, tuple(parts.both), request.cache, request.weights_dir, tell)
     tried = [_attempt(recipe, bench, course, stages) for recipe in plan.candidates]
@@ -167,38 +150,6 @@ def _check_place(request: Request) -> None:
         )
 
 
-def _share_out(request: Request, data: Dataset) -> _Parts:
-    """Each photo to its part, which it keeps in every later run with this directory."""
-    path = os.path.join(request.out, "split.csv")
-    kept = split.load(path)
-    shares = dict(zip(Part, request.plan.split, strict=True))
-    alike = likeness.groups(data.looks)
-    made = split.assign(data.photos, request.plan.seed, kept, shares, alike)
-    _check_parts(data, made.parts, path)
-    split.save(path, {**kept, **made.parts}, data.photos)
-    chosen = {part: [p for p in data.photos if made.parts.get(p.sha256) is part] for part in Part}
-    data = dataclasses.replace(data, left_out=(*data.left_out, *made.left_out))
-    course = Course(data.categories, chosen[Part.TRAIN], chosen[Part.VALIDATION])
-    return _Parts(data, alike, course, chosen[Part.TEST])
-
-
-def _check_parts(data: Dataset, parts: Mapping[str, Part], path: str) -> None:
-    """An earlier split, unusual shares, or photos with many labels at once can leave a part without
-    a category. The test photos may lack one: it is not judged then."""
-    got = {(name, parts.get(p.sha256)) for p in data.photos for name in p.labels}
-    problems = [
-        f"category '{name}' has no photo in the part '{part}' of {printable(path)}: add photos, "
-        "choose other shares, or remove that file to split anew"
-        for name in data.categories
-        for part in (Part.TRAIN, Part.VALIDATION)
-        if (name, part) not in got
-    ]
-    if Part.TEST not in parts.values():
-        problems.append("no photo is left to judge the result by: give the test photos more")
-    if problems:
-        raise DatasetError(*problems)
-
-
 def _check_promises(plan: Plan, data: Dataset) -> None:
     problems = [
         f"'{printable(name)}' was promised a precision, but there is no such category "
@@ -218,7 +169,7 @@ def _frozen(best: Tried) -> Learner:
     return best.learner.by(best.learned.settled(best.recipe))
 
 
-def _hold_out(best: Tried, parts: _Parts, plan: Plan) -> facts.HeldOut:
+def _hold_out(best: Tried, parts: Parts, plan: Plan) -> facts.HeldOut:
     """What networks say of photos that they have not learned from."""
     if not plan.folds:
         photos = parts.course.validation
@@ -244,7 +195,7 @@ def _categories(held: facts.HeldOut, names: tuple[str, ...], plan: Plan) -> tupl
     )
 
 
-def _finish(best: Tried, parts: _Parts, plan: Plan) -> Learned:
+def _finish(best: Tried, parts: Parts, plan: Plan) -> Learned:
     """The same parts, fitted again on everything that may be learned from."""
     if not plan.folds:
         return best.learned
