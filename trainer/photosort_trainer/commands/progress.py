@@ -11,18 +11,27 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 T = TypeVar("T")
 
 
 def bars(console: Console) -> Progress:
+    """What is long gives way, never the numbers."""
+    long = Column(no_wrap=True, overflow="ellipsis", ratio=3)
+    note = Column(no_wrap=True, overflow="ellipsis", ratio=2)
     return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description}", table_column=long),
+        BarColumn(bar_width=8),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=7)),
+        TimeRemainingColumn(
+            compact=True,
+            elapsed_when_finished=True,
+            table_column=Column(no_wrap=True, min_width=5),
+        ),
+        TextColumn("{task.fields[note]}", table_column=note),
         console=console,
+        expand=True,
     )
 
 
