@@ -142,6 +142,15 @@ def test_the_user_may_give_the_parts():
     assert found[Part.TRAIN] > found[Part.VALIDATION] > 0
 
 
+def test_of_what_the_user_leaves_nobody_goes_short():
+    """Nearly all of a category is kept for the test: the rest still serves for both."""
+    photos = [
+        replace(photo(n, frozenset("a")), part=Part.TEST if n < 28 else None) for n in range(35)
+    ]
+    found = Counter(assign(photos, 0).parts.values())
+    assert found == {Part.TEST: 28, Part.TRAIN: 5, Part.VALIDATION: 2}
+
+
 def test_shares_as_the_user_likes():
     photos = [photo(number, frozenset("a")) for number in range(50)]
     shares = {Part.TRAIN: 0.8, Part.VALIDATION: 0.1, Part.TEST: 0.1}

@@ -87,7 +87,11 @@ def draw(rng: np.random.Generator, within: Changes) -> Change:
 
 
 class _Surrounded:
-    """A photo that goes on as a mirror beyond its edges."""
+    """A photo that goes on as a mirror beyond its edges, at twice its size.
+
+    Every second pixel is one of the photo's own, those between are means; one row and column of the
+    surroundings are lost by that.
+    """
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels = pixels
@@ -96,19 +100,27 @@ class _Surrounded:
 
     @cached_property
     def image(self) -> Image.Image:
-        margin, pixels = self.margin, self._pixels
+        margin = self.margin
         edges = ((margin, margin), (margin, margin), (0, 0))
-        return Image.fromarray(np.pad(pixels, edges, mode="symmetric"))
+        wide = Image.fromarray(np.pad(self._pixels, edges, mode="symmetric"))
+        width, height = wide.size
+        return wide.resize(
+            (2 * width - 2, 2 * height - 2),
+            Image.Resampling.BILINEAR,
+            (0.75, 0.75, width - 0.25, height - 0.25),
+        )
 
 
 def _drawn(photo: _Surrounded, change: Change) -> Pixels:
     moved = _moved(photo, change)
-    mean = np.asarray(moved).mean(axis=(0, 1))
+    counts = np.array(moved.histogram()).reshape(3, 256)
+    mean = counts @ np.arange(256) / (photo.height * photo.width)
     return np.asarray(moved.convert("RGB", _light(change, mean)))
 
 
 def _moved(photo: _Surrounded, change: Change) -> Image.Image:
-    """Turn, mirror and crop in one resampling."""
+    """Turn, mirror and crop in one: the nearest pixel of twice as many, for a tenth of the time
+    that Pillow takes to mix four."""
     height, width, margin = photo.height, photo.width, photo.margin
     cos, sin = math.cos(change.turn), math.sin(change.turn)
     across = change.width * (-1 if change.mirror else 1)
@@ -117,8 +129,9 @@ def _moved(photo: _Surrounded, change: Change) -> Image.Image:
     d, e = sin * across, cos * change.height
     x = margin + width * (0.5 + change.right) - a * width / 2 - b * height / 2
     y = margin + height * (0.5 + change.down) - d * width / 2 - e * height / 2
+    there = (2 * a, 2 * b, 2 * x - 2, 2 * d, 2 * e, 2 * y - 2)
     return photo.image.transform(
-        (width, height), Image.Transform.AFFINE, (a, b, x, d, e, y), Image.Resampling.BILINEAR
+        (width, height), Image.Transform.AFFINE, there, Image.Resampling.NEAREST
     )
 
 

@@ -60,10 +60,7 @@ def assign(
     photos: a new photo follows its group; one that would link two parts is left out.
     """
     parts = {p.sha256: part for p in photos if (part := _known(p, kept or {}))}
-    wanting = _Wanting(photos, shares)
-    for photo in photos:
-        if photo.sha256 in parts:
-            wanting.give((photo,), parts[photo.sha256])
+    wanting = _Wanting(photos, shares, parts)
     left_out: list[LeftOut] = []
     torn: list[str] = []
     left: list[_Group] = []
@@ -117,15 +114,21 @@ def _give(photos: Sequence[Photo], part: Part, wanting: "_Wanting", parts: dict[
 class _Wanting:
     """How many photos of each label each part still wants."""
 
-    def __init__(self, photos: Sequence[Photo], shares: Mapping[Part, float]) -> None:
-        totals = Counter(label for photo in photos for label in _labels(photo))
+    def __init__(
+        self, photos: Sequence[Photo], shares: Mapping[Part, float], given: Mapping[str, Part]
+    ) -> None:
+        """`given` are the parts that some photos have already."""
         self._open = [part for part in Part if shares.get(part)]
-        self._photos = {part: shares.get(part, 0.0) * len(photos) for part in Part}
-        self._labels = {
-            (part, label): shares.get(part, 0.0) * total
-            for part in Part
-            for label, total in totals.items()
-        }
+        has = Counter(given[photo.sha256] for photo in photos if photo.sha256 in given)
+        wanted = _wanted(len(photos), has, shares)
+        self._photos = {part: wanted[part] - has[part] for part in Part}
+        self._labels: dict[tuple[Part, str], float] = {}
+        totals = Counter(label for photo in photos for label in _labels(photo))
+        for label, total in totals.items():
+            of_label = [p for p in photos if label in _labels(p) and p.sha256 in given]
+            has = Counter(given[photo.sha256] for photo in of_label)
+            wanted = _wanted(total, has, shares)
+            self._labels |= {(part, label): wanted[part] - has[part] for part in Part}
 
     def shortest(self, label: str) -> Part:
         """Rounded: two ways to add up the same shares must not decide."""
@@ -143,6 +146,18 @@ class _Wanting:
             self._photos[part] -= 1
             for label in _labels(photo):
                 self._labels[part, label] -= 1
+
+
+def _wanted(total: int, has: Mapping[Part, int], shares: Mapping[Part, float]) -> dict[Part, float]:
+    """Of so many photos. Who has more than its share wants no more, and the others share what is
+    left as they would share all: nobody goes short of a category by a user's many test photos."""
+    full = {part for part in Part if has[part] > shares.get(part, 0.0) * total}
+    left = total - sum(has[part] for part in full)
+    whole = sum(shares.get(part, 0.0) for part in Part if part not in full)
+    return {
+        part: has[part] if part in full else shares.get(part, 0.0) / whole * left if whole else 0.0
+        for part in Part
+    }
 
 
 def _labels(photo: Photo) -> frozenset[str]:
