@@ -12,6 +12,8 @@ from contextlib import suppress
 from photosortd.watch.scan import stat_beneath
 
 PATIENCE = 5.0  # seconds that watchdog has to set a watch
+ROUND = 5.0  # seconds between two rounds of questions, at least
+READING = 0.0005  # seconds that each watch adds; 5 µs go to reading it, so 1/100 of the time
 MOST = 5000  # directories that are remembered; of more, the oldest are left to the scans
 CURE = 30.0  # seconds between two cures: each of them walks the whole tree
 
@@ -32,7 +34,7 @@ class Arrivals:
 
     def next_due(self) -> float:
         """When to ask for those without a watch; infinity while there is nothing to ask."""
-        first = next(iter(self._noted.values()), math.inf)
+        first = next(iter(self._noted.values()), math.inf)  # the others wait for its round
         return max(first + PATIENCE, self._not_before)
 
     def unwatched(self, root: int, watched: Collection[int] | None, now: float) -> bool:
@@ -46,8 +48,8 @@ class Arrivals:
                 break
             del self._noted[directory]
             found = found or (watched is not None and not _is_one_of(root, directory, watched))
-        if found:
-            self._not_before = now + CURE
+        pause = CURE if found else ROUND
+        self._not_before = now + max(pause, READING * len(watched or ()))
         return found
 
 
