@@ -1,4 +1,4 @@
-"""A clock of which a test may skip hours, for the daemon and for its files."""
+"""Clocks of which a test may skip hours or set one, for the daemon and for its files."""
 
 import os
 import time
@@ -11,30 +11,36 @@ class Clock:
     """Real time and what was skipped of it. Times of change (ctime) are told in it, too."""
 
     def __init__(self) -> None:
-        self._since = [0]  # real nanoseconds from which on so much was skipped
-        self._skipped = [0]
+        self._skipped = 0.0  # seconds of both clocks
+        self._since = [0]  # real nanoseconds from which on the wall clock is that much ahead
+        self._ahead = [0]
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._skipped[-1] / 1e9
+        return time.monotonic() + self._skipped
 
     def time(self) -> float:
-        return time.time() + self._skipped[-1] / 1e9
+        return time.time() + self._ahead[-1] / 1e9
 
     def advance(self, seconds: float) -> None:
         """What changes from now on changes that much later than what changed before."""
+        self._skipped += seconds
+        self.set(seconds)
+
+    def set(self, seconds: float) -> None:
+        """Somebody sets the wall clock forward, or back; no time goes by."""
         self.tick()
         self._since.append(time.clock_gettime_ns(_COARSE))
-        self._skipped.append(self._skipped[-1] + int(seconds * 1e9))
+        self._ahead.append(self._ahead[-1] + int(seconds * 1e9))
         self.tick()
 
     def tick(self) -> None:
-        """Wait until a change gets another ctime than any change before: 4 ms at most."""
-        start = time.clock_gettime_ns(_COARSE)
+        """Wait until a change gets another ctime than any change before: some milliseconds."""
+        start = time.time_ns()  # a kernel may stamp more finely, never more coarsely
         while time.clock_gettime_ns(_COARSE) <= start:
             time.sleep(0.0005)
 
     def told(self, facts: os.stat_result) -> os.stat_result:
         """The same with a ctime of this clock."""
-        skipped = self._skipped[bisect(self._since, facts.st_ctime_ns) - 1]
+        ahead = self._ahead[bisect(self._since, facts.st_ctime_ns) - 1]
         named = {name: getattr(facts, name) for name in dir(facts) if name.startswith("st_")}
-        return os.stat_result(tuple(facts), {**named, "st_ctime_ns": facts.st_ctime_ns + skipped})
+        return os.stat_result(tuple(facts), {**named, "st_ctime_ns": facts.st_ctime_ns + ahead})

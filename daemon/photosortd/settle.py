@@ -6,6 +6,7 @@ complete; a vision worker judges that, and `incomplete` is how this module hears
 
 import heapq
 import itertools
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +14,9 @@ from photosortd.records import Source, Stamp
 
 LONGEST_WAIT = 600.0
 """Seconds after which an incomplete file is looked at again, at the latest."""
+
+CLOCK_SET = 60.0
+"""Seconds by which the clocks may part in a slow turn; beyond, somebody has set the wall clock."""
 
 _SHORTEST_WAIT = 0.1
 _SLACK = 1000  # stale items that the queue may hold beyond its live ones
@@ -60,6 +64,8 @@ class Settler:
         self._entries: dict[Source, _Entry] = {}
         self._queue: list[tuple[float, int, Source]] = []  # a heap; stale items are skipped
         self._counter = itertools.count()  # what is due at one moment comes in its order
+        self._apart: float | None = None  # by how much the clocks were, when last looked at
+        self._clock_set = -math.inf  # when the wall clock was found to have been set
 
     def look(
         self, source: Source, stamp: Stamp | None, now: float, wall: float, arrived: bool = False
@@ -73,7 +79,7 @@ class Settler:
             self.forget(source)
             return Rest.NOT_YET
         entry = self._entries.get(source)
-        age = wall - stamp.ctime_ns / 1e9
+        age = self._age(stamp, now, wall)
         if entry is None or entry.stamp != stamp:
             first_sight = entry is None
             entry = _Entry(stamp, since=now, ripe=now + self._quiet)
@@ -83,6 +89,17 @@ class Settler:
         elif arrived and entry.interval is None:
             entry.ripe = now
         return self._judge(source, entry, age, now)
+
+    def _age(self, stamp: Stamp, now: float, wall: float) -> float:
+        """How long ago the file changed, as far as it is proved.
+
+        A small computer without a clock of its own starts somewhere in the past, and a time server
+        takes it to the present: what was written a second ago is not days old by that.
+        """
+        if self._apart is not None and abs(wall - now - self._apart) > CLOCK_SET:
+            self._clock_set = now
+        self._apart = wall - now
+        return min(wall - stamp.ctime_ns / 1e9, now - self._clock_set)
 
     def _judge(self, source: Source, entry: _Entry, age: float, now: float) -> Rest:
         if now < entry.ripe:

@@ -1,9 +1,9 @@
 """Everything that can happen to a household, in any order, against a model of what must come of it.
 
-Hypothesis makes up the stories: people write, move, edit and delete photos and filed copies; the
-daemon takes turns, is killed at any of its side effects, and is asked to undo. After every step the
-library holds only whole photos, each once, and what is the household's own; sources are as people
-left them. When the daemon has come to rest, everything is in its place.
+Hypothesis makes up the stories: people write, move, edit and delete photos and filed copies, and
+set the clock; the daemon takes turns, is killed at any of its side effects, and is asked to undo.
+After every step the library holds only whole photos, each once, and what is the household's own;
+sources are as people left them. When the daemon has come to rest, everything is in its place.
 """
 
 import random
@@ -199,6 +199,11 @@ class Story(RuleBasedStateMachine, Household):
         self.fate.clock.advance(seconds)
         self.work(1)
 
+    @rule(seconds=st.sampled_from((-2e8, -90000.0, -700.0, 700.0, 90000.0, 2e8)), turns=later)
+    def the_clock_is_set(self, seconds: float, turns: int) -> None:
+        self.fate.clock.set(seconds)
+        self.work(turns)
+
     @rule()
     def rescan(self) -> None:
         self.daemon.pipeline.watcher.request_scan()
@@ -323,7 +328,7 @@ def test_stories(
     figures.add(
         "machine",
         "stories made up by a machine: people, undo, a full disk, a library that goes and comes, "
-        f"and {Story.crashes:,} kills, in any order",
+        f"the clock set back and forward, and {Story.crashes:,} kills, in any order",
         Story.steps,
         Story.photos,
         f"steps, each compared with a model; {Story.filings:,} files filed",

@@ -78,6 +78,24 @@ def test_the_wall_clock_may_jump(settler: Settler) -> None:
     assert settler.look(A, stamp(), 2.0, WALL - 7200) is Rest.AT_REST
 
 
+def test_a_clock_set_forward_makes_nothing_old(settler: Settler) -> None:
+    """What was begun a second before a time server came is neither at rest nor hopeless by it."""
+    settler.look(A, stamp(), 0.0, WALL)
+    leap = 3 * GIVE_UP
+    assert settler.look(B, stamp(), 1.0, WALL + leap) is Rest.NOT_YET
+    assert settler.look(B, stamp(), 3.0, WALL + leap + 2) is Rest.AT_REST
+    assert settler.look(A, stamp(), 3.0, WALL + leap + 2) is Rest.AT_REST
+    settler.incomplete(A, stamp(), 3.0)
+    assert settler.look(A, stamp(), 5.0, WALL + leap + 4) is Rest.AT_REST
+    settler.incomplete(A, stamp(), 5.0)
+    assert settler.look(A, stamp(), 3.0 + GIVE_UP, WALL + leap + GIVE_UP) is Rest.LAST
+
+
+def test_a_slow_turn_is_no_clock_that_was_set(settler: Settler) -> None:
+    settler.look(A, stamp(), 0.0, WALL)
+    assert settler.look(B, stamp(WALL - QUIET), 30.0, WALL) is Rest.AT_REST
+
+
 def test_gone_is_forgotten(settler: Settler) -> None:
     settler.look(A, stamp(), 0.0, WALL)
     assert settler.look(A, None, 1.0, WALL) is Rest.NOT_YET

@@ -36,6 +36,7 @@ class Intake:
         self._agenda: list[tuple[float, Source]] = []
         self._first_seen: dict[Source, float] = {}
         self._resting: dict[Source, Stamp] = {}  # companions that wait for their photo
+        self._lonely: dict[Source, tuple[Stamp, float]] = {}  # until when a photo may still come
         self.waiting: dict[Source, str] = {}  # what is waited for, where it is known
         self.between: Callable[[], None] = lambda: None  # called for each shot: it may be noted
 
@@ -67,6 +68,7 @@ class Intake:
         self._queued.discard(source)
         self._first_seen.pop(source, None)
         self._resting.pop(source, None)
+        self._lonely.pop(source, None)
         self.waiting.pop(source, None)
 
     def keep_waiting(self, source: Source, lack: str) -> None:
@@ -206,11 +208,11 @@ class Intake:
         self, source: Source, stamp: Stamp, now: float, wall: float, has_photo: bool
     ) -> None:
         """A file that is no photo and has none: after a while it is counted, not skipped."""
-        left = self.rules.group_wait - (wall - stamp.ctime_ns / 1e9)
-        if left > 0 and not has_photo and not self.rules.once:
+        until = self._photo_until(source, stamp, now, wall)
+        if now < until and not has_photo and not self.rules.once:
             self._resting[source] = stamp
             self.waiting[source] = "its photo, which may still come"
-            self.again(source, now + min(left, self.rules.group_wait))
+            self.again(source, until)
             return
         what = _WHAT.get(kind(source.name), "a file")
         reason = f"{what}: place.companions is none" if has_photo else f"{what} without its photo"
@@ -220,6 +222,15 @@ class Intake:
         self.release(source)
         done = Done(source, Outcome.IGNORED, wall, wall - seen_at, live=False, reason=reason)
         self._on_done(done)
+
+    def _photo_until(self, source: Source, stamp: Stamp, now: float, wall: float) -> float:
+        """Until when its photo may come (monotonic): said once, whatever becomes of the clock."""
+        seen, until = self._lonely.get(source, (None, 0.0))
+        if seen != stamp:
+            age = max(0.0, wall - stamp.ctime_ns / 1e9)
+            until = now + self.rules.group_wait - age
+            self._lonely[source] = stamp, until
+        return until
 
 
 _WHAT = {Kind.MOVIE: "a movie", Kind.RAW: "a RAW file", Kind.SIDECAR: "a sidecar"}
