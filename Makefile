@@ -2,7 +2,8 @@
 #
 #   make demo     watch photosortd sort photos        (PHOTOS=~/Pictures: your own)
 #   make test     every test that this machine can run
-#   make torture  the proof that nothing is lost, in its long form (more than an hour; as root)
+#   make torture  the proof that nothing is lost, in its long form (hours; as root)
+#                 (PART=kill: one part alone, tests/torture/test_kill.py)
 #   make bench-train  the trainer against a plain Keras script   (PHOTOS=DIR: yours)
 #   make check    format, lint, types, import layers, imports without TensorFlow
 #
@@ -50,7 +51,8 @@ test: $(VENV)/.dev
 
 torture: $(VENV)/.dev
 	@mkdir -p build
-	@$(BIN)/python -m pytest tests/torture --effort=long --figures=build/torture.md $(PYTEST)
+	@$(BIN)/python -m pytest tests/torture$(PART:%=/test_%.py) --effort=long \
+	  --figures=build/torture$(PART:%=-%).md $(PYTEST)
 
 bench-train: $(VENV)/.dev
 	@$(BIN)/python benchmarks/train.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH)
