@@ -7,10 +7,11 @@ disk is found by watching one run that nobody kills.
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pytest
 
 from auditing import Audit
 from drawing import BLUE, GREEN, MAGENTA, RED, draw_photo
-from running import COMMAND, House
+from running import COMMAND, House, Running, eventually
 
 CHANGING = (
     *("openat", "mkdir", "mkdirat", "write", "pwrite64", "copy_file_range", "sendfile", "ioctl"),
@@ -31,7 +32,7 @@ CHANGING = (
 _ONLY = {"openat": "O_CREAT", "ioctl": "FICLONE", "fcntl": "F_SETLK, "}
 """Of these calls, only those with this in their arguments."""
 
-_CALL = re.compile(r"(\d+) +(\w+)\((.*)")
+_CALL = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
 
 COLORS = {"red": RED, "green": GREEN, "blue": BLUE}
 
@@ -54,6 +55,10 @@ def points(house: House, *arguments: str) -> list[Point]:
     log = house.base / "calls.txt"
     done = _strace(house, ["-o", str(log), "-e", f"trace={','.join(CHANGING)}"], arguments)
     assert done.returncode == 0, done.stderr
+    return _points(log)
+
+
+def _points(log: Path) -> list[Point]:
     first: str | None = None
     counts = dict.fromkeys(CHANGING, 0)
     found = []
@@ -61,8 +66,8 @@ def points(house: House, *arguments: str) -> list[Point]:
         match = _CALL.match(line)
         if match is None:
             continue
-        process, call, given = match.groups()
-        first = first or process
+        process, call, given = match.groups("")
+        first = process if first is None else first
         if process == first:
             counts[call] += 1
             if _ONLY.get(call, "") in given:
@@ -145,11 +150,13 @@ class Victim:
 
     def feed(self, shots: int) -> None:
         """See to it that at least so many shots wait to be filed."""
-        filed = self.house.filed()
-        waiting = len({Path(name).stem for name in self.audit.expected if name not in filed})
-        for _ in range(shots - waiting):
+        for _ in range(shots - self._waiting()):
             self.audit.expected |= dict(self.shot())
         self.audit.look_again()
+
+    def _waiting(self) -> int:
+        filed = self.house.filed()
+        return len({Path(name).stem for name in self.audit.expected if name not in filed})
 
     def shot(self) -> Iterator[tuple[str, bytes]]:
         """One more: in turns a photo, movie and sidecar for two categories, and a lone photo."""
@@ -182,6 +189,41 @@ class Victim:
         except AssertionError as error:
             raise AssertionError(f"{point}, {arguments}: {error}") from error
         return killed
+
+    def live(self, *options: str) -> bool:
+        """A daemon's life under strace: it files what waits, one shot more, and is stopped.
+
+        Returns whether it was killed on the way. Its first thread alone is traced.
+        """
+        running = self.house.start(by=("strace", "-D", "-qq", *options))
+        try:
+            self._until(running, lambda: self.house.status().get("pid") == running.pid)
+            if running.process.poll() is None:
+                self.feed(1 + self._waiting())
+            self._until(running, lambda: self.house.filed().keys() >= self.audit.expected.keys())
+            code = running.stop(seconds=60)
+            assert code in (0, -signal.SIGKILL), running.said()
+            assert "Traceback" not in running.said()
+            return code != 0
+        finally:
+            running.kill()
+
+    def _until(self, running: Running, condition: Callable[[], bool]) -> None:
+        eventually(lambda: running.process.poll() is not None or condition(), 60)
+
+    def points_of_its_life(self) -> list[Point]:
+        """Every call of a daemon by which it changes something, from its start to its end."""
+        log = self.house.base / "calls.txt"
+        assert not self.live("-o", str(log), "-e", f"trace={','.join(CHANGING)}")
+        return _points(log)
+
+    def strike_the_daemon(self, point: Point) -> None:
+        inject = f"inject={point.call}:signal=KILL:when={point.number}"
+        self.kills += self.live("-o", "/dev/null", "-e", f"trace={point.call}", "-e", inject)
+        try:
+            self.look()
+        except AssertionError as error:
+            raise AssertionError(f"{point}, the daemon: {error}") from error
 
     def look(self) -> None:
         """What holds at any moment."""

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -180,12 +180,15 @@ class House:
         summary: dict[str, Any] = lines[-1]["summary"]
         return {**summary, "code": done.returncode, "files": lines[:-1], "stderr": done.stderr}
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> Running:
+    def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, by: Sequence[str] = ()
+    ) -> Running:
+        """`by`: a command that runs it, as a tracer does."""
         self._logs += 1
         log = self.base / f"log-{self._logs}.txt"
         with log.open("wb") as stream:
             process = subprocess.Popen(
-                [*COMMAND, "-c", str(self.config), *arguments],
+                [*by, *COMMAND, "-c", str(self.config), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

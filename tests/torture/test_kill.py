@@ -50,6 +50,30 @@ def test_a_run_that_files(tmp_path: Path, effort: Effort, figures: Figures) -> N
     )
 
 
+def test_a_daemon_that_files(tmp_path: Path, effort: Effort, figures: Figures) -> None:
+    """From its start to its end, with photos that were there before and one that comes later."""
+    needs_strace()
+    first = _victim(tmp_path / "0")
+    first.feed(SHOTS)
+    chosen = share(first.points_of_its_life(), effort.of(2, 1000))
+
+    def work(victim: Victim, given: list[Point]) -> None:
+        for point in given:
+            victim.feed(SHOTS)
+            victim.strike_the_daemon(point)
+        victim.rest()
+        victim.audit.undone()
+
+    victims = _in_parallel([first, *_others(tmp_path, effort)], chosen, work)
+    figures.add(
+        "kill",
+        "`kill -9` at each call that changes something, of the daemon, which begins by recovering "
+        "from the kill before",
+        sum(each.kills for each in victims),
+        sum(each.photos for each in victims),
+    )
+
+
 def test_a_new_household(tmp_path: Path, effort: Effort, figures: Figures) -> None:
     """Ledger, marker and bundle are made; the second kill comes while the first is put right."""
     needs_strace()
