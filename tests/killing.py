@@ -195,7 +195,7 @@ class Victim:
 
         Returns whether it was killed on the way. Its first thread alone is traced.
         """
-        running = self.house.start(by=("strace", "-D", "-qq", *options))
+        running = self.house.start(by=("strace", "-D", "-q", *options))
         try:
             self._until(running, lambda: self.house.status().get("pid") == running.pid)
             if running.process.poll() is None:
@@ -215,6 +215,7 @@ class Victim:
         """Every call of a daemon by which it changes something, from its start to its end."""
         log = self.house.base / "calls.txt"
         assert not self.live("-o", str(log), "-e", f"trace={','.join(CHANGING)}")
+        eventually(lambda: "+++ exited" in log.read_text(), what="strace has written all")
         return _points(log)
 
     def strike_the_daemon(self, point: Point) -> None:

@@ -99,6 +99,10 @@ def test_full(
                 audit.placed_is_there()
                 disk.free()
                 arrivals.all_filed()
+                said = running.said()[before:]
+                lacks = 2 if what == "both" else 1  # the library's, and the ledger's
+                assert 1 <= said.count("waiting: ") <= lacks, said
+                assert said.count("going on: ") == 1, said
         audit.settled()
     lack = "full" if how == "space" else "out of inodes"
     place = {"library": "the library", "state": "the state", "both": "library and state"}[what]

@@ -29,7 +29,7 @@ def test_a_run_that_files(tmp_path: Path, effort: Effort, figures: Figures) -> N
     needs_strace()
     first = _victim(tmp_path / "0")
     first.feed(SHOTS)
-    chosen = share(points(first.house, "--once", "--quiet"), effort.of(4, 1000))
+    chosen = share(points(first.house, "--once", "--quiet"), effort.of(2, 1000))
 
     def work(victim: Victim, given: list[Point]) -> None:
         for point in given:
@@ -79,7 +79,7 @@ def test_a_new_household(tmp_path: Path, effort: Effort, figures: Figures) -> No
     needs_strace()
     scout = Victim(tmp_path / "scout")
     scout.feed(1)
-    chosen = share(points(scout.house, "--once", "--quiet"), effort.of(2, 60))
+    chosen = share(points(scout.house, "--once", "--quiet"), effort.of(1, 60))
 
     def killed_twice(number: int) -> int:
         victim = Victim(tmp_path / str(number))
@@ -90,7 +90,7 @@ def test_a_new_household(tmp_path: Path, effort: Effort, figures: Figures) -> No
         shutil.rmtree(victim.house.base)
         return victim.kills
 
-    with ThreadPoolExecutor(effort.of(2, 4)) as pool:
+    with ThreadPoolExecutor(effort.of(1, 4)) as pool:
         kills = sum(pool.map(killed_twice, range(len(chosen))))
     figures.add(
         "kill",
@@ -103,7 +103,7 @@ def test_a_new_household(tmp_path: Path, effort: Effort, figures: Figures) -> No
 def test_undo(tmp_path: Path, effort: Effort, figures: Figures) -> None:
     needs_strace()
     first = _stocked(tmp_path / "0")
-    chosen = share(points(first.house, *UNDO), effort.of(2, 1000))
+    chosen = share(points(first.house, *UNDO), effort.of(1, 1000))
 
     def work(victim: Victim, given: list[Point]) -> None:
         for point in given:
@@ -140,7 +140,7 @@ def test_other_commands(
     (victim.house.dcim / "broken.jpg").write_bytes(b"not a photo")
     victim.feed(SHOTS)
     victim.rest(code=1)
-    for point in share(points(victim.house, *arguments), effort.of(2, 60)):
+    for point in share(points(victim.house, *arguments), effort.of(1, 60)):
         if not victim.strike(point, *arguments):
             victim.house.once()  # what a `retry` asked for is done, and the next has it to ask
     victim.feed(SHOTS)
@@ -160,7 +160,7 @@ def test_model_install(tmp_path: Path, effort: Effort, figures: Figures, beside:
         eventually(lambda: house.is_up(daemon), what="the daemon is up")
     try:
         other_bundle(tmp_path / "first", "# first")
-        chosen = share(points(house, "model", "install", str(tmp_path / "first")), effort.of(2, 50))
+        chosen = share(points(house, "model", "install", str(tmp_path / "first")), effort.of(1, 50))
         for number, point in enumerate(chosen):
             given = tmp_path / str(number + 1)
             possible = {_in_use(house.state), other_bundle(given, f"# {number}")}

@@ -44,7 +44,7 @@ def test_while_photos_are_filed(
     tmp_path: Path, lamp: Disk, kind: str, effort: Effort, figures: Figures
 ) -> None:
     dice = random.Random(2027)
-    victims = [_victim(tmp_path, lamp, what) for what in ON_DISK[: effort.of(2, 3)]]
+    victims = [_victim(tmp_path, lamp, what) for what in ON_DISK[: effort.of(1, 3)]]
     for victim in victims:
         victim.rest()
     calls = []
@@ -100,9 +100,11 @@ def test_in_the_first_run(
     tmp_path: Path, lamp: Disk, kind: str, effort: Effort, figures: Figures
 ) -> None:
     """Ledger, marker and bundle are made: none may be half, and the next start must go on."""
+    if kind == "ext4" and not effort.long:
+        pytest.skip("with xfs alone in the short form")
     scout = _victim(tmp_path, lamp, "scout")
     scout.feed(1)
-    calls = share(points(scout.house, "--once", "--quiet"), effort.of(2, 20))
+    calls = share(points(scout.house, "--once", "--quiet"), effort.of(1, 20))
     hits = 0
     for number, point in enumerate(calls):
         victim = _victim(tmp_path, lamp, ON_DISK[number % 3], str(number))
@@ -126,8 +128,10 @@ def test_in_the_first_run(
 def test_while_an_undo_runs(
     tmp_path: Path, lamp: Disk, kind: str, effort: Effort, figures: Figures
 ) -> None:
+    if kind == "xfs" and not effort.long:
+        pytest.skip("with ext4 alone in the short form")
     dice = random.Random(2028)
-    victims = [_victim(tmp_path, lamp, what) for what in ON_DISK]
+    victims = [_victim(tmp_path, lamp, what) for what in ON_DISK[: effort.of(1, 3)]]
     mine = draw_photo(RED, seed=98)
     for victim in victims:
         (victim.house.library / "red").mkdir(parents=True)

@@ -55,7 +55,7 @@ def disk(guard: Guard, tmp_path: Path) -> Iterator[Disk]:
 def test_short_of_everything(guard: Guard, effort: Effort, figures: Figures) -> None:
     household = guard.household
     household.settle_in()
-    enough, little = effort.of(2, len(SHORT_OF)), effort.of(1, len(TOO_LITTLE))
+    enough, little = effort.of(1, len(SHORT_OF)), effort.of(1, len(TOO_LITTLE))
     photos = effort.of(10, 300)
     for lines in SHORT_OF[:enough]:
         guard.photos(photos)

@@ -34,7 +34,7 @@ def refused(running: Running, *words: str) -> None:
 def test_a_second_daemon_on_the_same_configuration_goes_and_harms_nothing(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(2, 25), 8
+    times, each = effort.of(1, 25), 8
     with house.daemon() as running:
         for number in range(times):
             add(house, audit, number * each, each)
@@ -169,7 +169,7 @@ def test_undo_and_retry_at_random_while_photos_arrive(
 def test_models_are_installed_while_photos_are_in_flight(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(3, 60), 12
+    times, each = effort.of(2, 60), 12
     bundles = [house.base / f"bundle-{number}" for number in range(3)]
     ids = [other_bundle(path, f"# Number {path.name}\n") for path in bundles]
     house.configure(model=None)

@@ -106,7 +106,7 @@ def damage(whole: bytes, dice: random.Random) -> bytes:
 def test_a_damaged_ledger_is_said_and_left_alone(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, count = effort.of(8, 200), 40
+    times, count = effort.of(5, 200), 40
     whole = filled(house, audit, count)
     dice = random.Random(2)
     refused = 0

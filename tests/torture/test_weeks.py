@@ -19,7 +19,7 @@ from pouring import photo, pour
 from running import House, Running, eventually, facts
 from torture.conftest import Effort, Figures
 
-WAVE = 500  # photos in the long form, 100 in the short
+WAVE = 500  # photos in the long form, 50 in the short
 BLOCK = 4096  # bytes that a small file takes on the disk
 
 
@@ -130,8 +130,8 @@ def _fact(found: dict[str, tuple[object, ...]], name: str) -> object:
 
 
 def test_weeks_in_minutes(house: House, audit: Audit, effort: Effort, figures: Figures) -> None:
-    weeks = Weeks(house, audit, effort.of(100, WAVE))
-    waves = effort.of(1500, 100_000) // weeks.size
+    weeks = Weeks(house, audit, effort.of(50, WAVE))
+    waves = effort.of(750, 100_000) // weeks.size
     shutil.rmtree(house.dcim)
     house.dcim.mkdir()
     samples = []
@@ -163,7 +163,7 @@ def test_weeks_in_minutes(house: House, audit: Audit, effort: Effort, figures: F
 
     parent = slope(samples, lambda each: each.parent)
     workers = slope(samples, lambda each: each.workers)
-    most = effort.of(3000, 100)  # of few photos the noise is larger than any leak
+    most = effort.of(6000, 100)  # of few photos the noise is larger than any leak
     assert parent < most, f"the daemon grows by {parent:.0f} kB in 1,000 photos"
     assert workers < most, f"its worker grows by {workers:.0f} kB in 1,000 photos"
     half = len(samples) // 2

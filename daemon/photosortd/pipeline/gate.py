@@ -12,7 +12,7 @@ from contextlib import suppress
 from photosortd.errors import WorldError
 from photosortd.filing import Filing, Style
 from photosortd.ledger import Ledger, Version
-from photosortd.place import Library
+from photosortd.place import Blocked, Library
 from photosortd.records import printable
 from photosortd.recover import Stands, accept_library, open_library, recover
 
@@ -44,6 +44,7 @@ class Gate:
         self._doubtful = False  # it may have gone, though nobody had to do with it
         self._glance_at = 0.0
         self._full = False  # the trouble came from filing: only filing shows that it is over
+        self._said: set[object] = set()  # the reasons that the log names for this trouble
         self.trouble: str | None = None
         self.between: Callable[[], None] = lambda: None  # called while many bytes are moved
 
@@ -71,6 +72,7 @@ class Gate:
         if self.trouble is not None:
             log.warning("going on: %s can be written again", printable(self._path))
         self.trouble, self._pause, self._full = None, FIRST_PAUSE, False
+        self._said.clear()
         self._retry_at = None
 
     def doubt(self) -> None:
@@ -117,8 +119,9 @@ class Gate:
 
     def shut(self, error: WorldError, now: float, filing: bool = True) -> None:
         """The world failed. Whatever was open is closed, and looked at anew before going on."""
-        if self.trouble is None or _gist(self.trouble) != _gist(str(error)):
+        if (reason := _reason(error)) not in self._said:
             log.warning("waiting: %s", error)
+            self._said.add(reason)
         self.trouble, self._full = str(error), filing
         if self._retry_at is None or now >= self._retry_at:  # one hiccup, however many in hand
             self._retry_at = now + self._pause
@@ -137,6 +140,12 @@ class Gate:
             self._library = None
 
 
-def _gist(trouble: str) -> str:
-    """A trouble without its numbers: how much is free changes while the disk stays full."""
-    return re.sub(r"\d+(\.\d+)?", "#", trouble)
+def _reason(error: WorldError) -> object:
+    """What is said once of a trouble: a disk that is read-only is so for all that is tried there.
+
+    Where one directory alone is blocked its name is part of the reason. Numbers never are: how
+    much is free changes while the disk stays full.
+    """
+    if isinstance(error.__cause__, OSError) and not isinstance(error, Blocked):
+        return error.__cause__.errno
+    return re.sub(r"\d+(\.\d+)?", "#", str(error))
