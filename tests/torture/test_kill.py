@@ -23,6 +23,7 @@ pytestmark = pytest.mark.faults
 
 SHOTS = 2  # that wait at each kill
 UNDO = ("undo", "--since", "7d", "--yes")
+ASKED = "SELECT 1 FROM request WHERE result IS NULL"
 
 
 def test_a_run_that_files(tmp_path: Path, effort: Effort, figures: Figures) -> None:
@@ -162,6 +163,7 @@ def test_model_install(tmp_path: Path, effort: Effort, figures: Figures, beside:
         other_bundle(tmp_path / "first", "# first")
         chosen = share(points(house, "model", "install", str(tmp_path / "first")), effort.of(1, 50))
         for number, point in enumerate(chosen):
+            eventually(lambda: not house.query(ASKED), what="what a killed one asked for is done")
             given = tmp_path / str(number + 1)
             possible = {_in_use(house.state), other_bundle(given, f"# {number}")}
             victim.strike(point, "model", "install", str(given))
