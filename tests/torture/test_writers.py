@@ -257,7 +257,7 @@ def test_programs_that_are_stalled_killed_and_come_again(
     needs("tar", "unzip", "rsync", "curl")
     count, faults = effort.of(4, 200), effort.of(2, 30)
     writers = OURS | COPIES | ARCHIVES | RSYNCS
-    given = deliver_all(house, audit, writers, count, faults, at_once=12)
+    given = deliver_all(house, audit, writers, count, faults, effort.of(24, 12))
     assert sum(each.partial for each in given.values()) > faults
     words = {"by programs that write " + ", ".join(OURS): OURS, ", ".join(RSYNCS): RSYNCS}
     for shown, group in (*words.items(), (", ".join(COPIES | ARCHIVES), COPIES | ARCHIVES)):
