@@ -15,7 +15,7 @@ from drawing import RED, draw_photo
 from killing import Point, Victim, killed_at, litter_of_state, needs_strace, points, share
 from photosortd.models import Models
 from photosortd.vision.bundle import read_bundle
-from running import Running, eventually
+from running import House, Running, eventually
 from tiny import TINY, other_bundle
 from torture.conftest import Effort, Figures
 
@@ -163,7 +163,8 @@ def test_model_install(tmp_path: Path, effort: Effort, figures: Figures, beside:
         other_bundle(tmp_path / "first", "# first")
         chosen = share(points(house, "model", "install", str(tmp_path / "first")), effort.of(1, 50))
         for number, point in enumerate(chosen):
-            eventually(lambda: not house.query(ASKED), what="what a killed one asked for is done")
+            if daemon is not None:  # asked where it asks: a copy may show what was never committed
+                eventually(lambda: not House.query(house, ASKED), what="what was asked for is done")
             given = tmp_path / str(number + 1)
             possible = {_in_use(house.state), other_bundle(given, f"# {number}")}
             victim.strike(point, "model", "install", str(given))
