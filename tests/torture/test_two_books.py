@@ -131,7 +131,7 @@ def test_a_damaged_ledger_is_said_and_left_alone(
 
 
 def test_a_ledger_that_is_damaged_under_a_running_daemon_ends_it_once(
-    house: House, audit: Audit
+    house: House, audit: Audit, figures: Figures
 ) -> None:
     filled(house, audit, 40)
     running = house.start()
@@ -152,19 +152,26 @@ def test_a_ledger_that_is_damaged_under_a_running_daemon_ends_it_once(
     audit.expected |= pour(house.dcim / "b", range(100, 400))
     audit.look_again()
     found_again(house, audit)
+    fault = "the ledger overwritten under a running daemon, which ends and says so"
+    figures.add("two", fault, 1, len(audit.expected))
 
 
-def test_a_ledger_of_a_newer_version_is_left_alone(house: House, audit: Audit) -> None:
+def test_a_ledger_of_a_newer_version_is_left_alone(
+    house: House, audit: Audit, figures: Figures
+) -> None:
     filled(house, audit, 12)
     with closing(sqlite3.connect(ledger(house))) as database:
         database.execute("PRAGMA user_version=99")
     before = ledger(house).read_bytes()
-    for arguments in (["--once"], [], ["undo", "--last", "--yes"], ["status"], ["why", "x.jpg"]):
+    commands = (["--once"], [], ["undo", "--last", "--yes"], ["status"], ["why", "x.jpg"])
+    for arguments in commands:
         done = house.run(*arguments)
         assert done.returncode == 78, (arguments, done.stdout + done.stderr)
         assert "newer photosortd" in done.stderr
         assert ledger(house).read_bytes() == before
     house.assert_filed_once(audit.expected)
+    fault = "a ledger of a newer version: every command refuses it and leaves it as it is"
+    figures.add("two", fault, len(commands), 12)
 
 
 def test_a_damaged_status_is_said_and_written_anew(house: House) -> None:
@@ -232,7 +239,7 @@ def _spoil(path: Path, how: str) -> None:
 
 
 def test_a_library_put_back_from_a_backup_is_used_and_nothing_is_filed_twice(
-    house: House, audit: Audit
+    house: House, audit: Audit, figures: Figures
 ) -> None:
     """The same marker on two disks: an older copy of the library at its place, or at another."""
     filled(house, audit, 24)
@@ -262,3 +269,5 @@ def test_a_library_put_back_from_a_backup_is_used_and_nothing_is_filed_twice(
     house.library = elsewhere
     house.configure(library=str(elsewhere))
     found_again(house, audit)
+    fault = "the library put back from a backup, at its place and at another"
+    figures.add("two", fault, 2, len(audit.expected))
