@@ -100,7 +100,7 @@ def test_full(
                 disk.free()
                 arrivals.all_filed()
                 said = running.said()[before:]
-                lacks = 2 if what == "both" else 1  # the library's, and the ledger's
+                lacks = 2 if what == "both" else 1  # of the library, and of the ledger
                 assert 1 <= said.count("waiting: ") <= lacks, said
                 assert said.count("going on: ") == 1, said
         audit.settled()

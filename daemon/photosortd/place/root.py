@@ -1,5 +1,6 @@
 """The library's own directory: made at most once, recognised again, and not filled to the brim."""
 
+import errno
 import os
 
 from photosortd import files
@@ -48,10 +49,11 @@ def check_room(directory: int, path: str, need: int, keep_free: int) -> None:
         facts = os.fstatvfs(directory)
     free = facts.f_bavail * facts.f_frsize
     if facts.f_blocks and free - need < keep_free:  # some FUSE file systems say 0 of 0
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the disk would say no other
         raise WorldError(
             f"{printable(path)} has {_size(free)} free, place.keep_free is "
             f"{_size(keep_free)}: free some space there"
-        )
+        ) from full
 
 
 def _size(number: float) -> str:
