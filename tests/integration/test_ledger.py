@@ -271,6 +271,15 @@ def test_a_row_that_nobody_wrote_is_damage(ledger: Ledger) -> None:
         ledger.owner(A)
 
 
+def test_damage_is_said_on_one_line_whatever_it_looks_like(ledger: Ledger) -> None:
+    place(ledger)
+    with ledger.write() as database:
+        database.execute("UPDATE version SET thresholds = CAST(x'ff0a1b5b' AS TEXT)")
+    with pytest.raises(ConfigError, match="move it aside") as refused:
+        ledger.known("/dcim", "")
+    assert str(refused.value).isprintable()
+
+
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with closing(Ledger.open(str(path))) as ledger:

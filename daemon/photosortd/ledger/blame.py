@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from photosortd.errors import ConfigError, WorldError
+from photosortd.records import printable
 
 _DAMAGE = (
     "not a database",
@@ -84,18 +85,19 @@ def blame(path: str, error: Exception, database: sqlite3.Connection | None = Non
     if isinstance(error, UnicodeError) or any(word in str(error) for word in _DAMAGE):
         return damaged(path, error)
     if isinstance(error, sqlite3.OperationalError):
-        return WorldError(f"{path}: {error}")
+        return WorldError(f"{path}: {printable(str(error))}")
     if isinstance(error, sqlite3.IntegrityError):
         # Ours, unless the index that it was found by is not what it was.
         return damaged(path, error) if database and not _is_whole(database) else error
     if isinstance(error, sqlite3.ProgrammingError):
         return error
-    return WorldError(f"{path}: {error}")
+    return WorldError(f"{path}: {printable(str(error))}")
 
 
 def damaged(path: str, why: object) -> ConfigError:
+    said = printable(str(why))  # SQLite cites the damage as it is
     return ConfigError(
-        f"{path}: damaged ({why}): move it aside; photosortd makes a new one and finds "
+        f"{path}: damaged ({said}): move it aside; photosortd makes a new one and finds "
         "again by their bytes the photos that it filed"
     )
 
