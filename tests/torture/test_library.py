@@ -24,12 +24,12 @@ def test_a_category_that_became_a_link(house: House, effort: Effort, figures: Fi
     shutil.move(house.library / "red", moved)
     (house.library / "red").symlink_to(moved)
     first.pop("red/first.jpg")
-    audit, count = Audit(house, first), effort.of(4, 100)
+    audit, count = Audit(house, first), effort.of(6, 100)
     late = {}
     for number in range(count):
         late[f"red/{number}.jpg"] = house.photo(f"{number}.jpg", seed=100 + number)
-        name = f"g{number}.jpg"
-        audit.expected[f"green/{name}"] = house.photo(name, GREEN, seed=200 + number)
+        name = f"g{number}.jpg"  # in a directory that is scanned when all red ones wait
+        audit.expected[f"green/{name}"] = house.photo(f"later/{name}", GREEN, seed=200 + number)
     audit.look_again()
     with guarded(moved):
         with house.daemon():

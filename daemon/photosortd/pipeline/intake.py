@@ -32,6 +32,7 @@ class Intake:
         self._ledger = ledger
         self._live: deque[Trip] = deque()
         self._backlog: deque[Trip] = deque()
+        self._blocked: deque[Trip] = deque()  # where they belong nothing can be filed now
         self._queued: set[Source] = set()
         self._agenda: list[tuple[float, Source]] = []
         self._first_seen: dict[Source, float] = {}
@@ -47,6 +48,11 @@ class Intake:
     # ---- what the pipeline takes
 
     def __len__(self) -> int:
+        return self.untried + len(self._blocked)
+
+    @property
+    def untried(self) -> int:
+        """How many stand before the blocked ones: scans bring more while these are few."""
         return len(self._live) + len(self._backlog)
 
     @property
@@ -54,13 +60,16 @@ class Intake:
         return len(self._live)
 
     def next(self) -> Trip | None:
-        """The next trip, live ones first. It stays in hand until `release`."""
-        queue = self._live or self._backlog
+        """The next trip, live ones first, blocked ones last. It stays in hand until `release`."""
+        queue = self._live or self._backlog or self._blocked
         return queue.popleft() if queue else None
 
-    def put_back(self, trip: Trip) -> None:
-        """The world failed on it: it waits behind the others, which may fare better."""
-        self._backlog.append(trip)
+    def put_back(self, trip: Trip, blocked: bool) -> None:
+        """The world failed on it: it waits behind the others, which may fare better.
+
+        `blocked`: where it belongs alone. It does not hold up what scans will bring, either.
+        """
+        (self._blocked if blocked else self._backlog).append(trip)
 
     def release(self, source: Source) -> None:
         """Nobody is working on this file any more."""

@@ -159,12 +159,13 @@ class Pipeline:
 
         Where but one directory is blocked, all others are tried before anybody waits.
         """
-        if not isinstance(error, Blocked) or self._setbacks.was_its_turn(trip.source):
+        blocked = isinstance(error, Blocked)
+        if not blocked or self._setbacks.was_its_turn(trip.source):
             self.shut(error, now)
         if self._setbacks.is_its_fault(trip.source):
             self._outcomes.finish(note_of(trip, wall, reason=str(error)), _ASIDE, trip)
         else:
-            self.intake.put_back(trip)
+            self.intake.put_back(trip, blocked)
 
     def shut(self, error: WorldError, now: float) -> None:
         """The world failed: file nothing for a while. A dry run has nothing to wait for."""

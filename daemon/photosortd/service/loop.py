@@ -190,7 +190,7 @@ class Service:
         """Let the running scan go on for a moment, as long as there is little in the queue."""
         until = time.monotonic() + SCAN_SLICE
         few = 2 * max(1, pipeline.workers.count) + 2
-        while len(pipeline.intake) < few and time.monotonic() < until:
+        while pipeline.intake.untried < few and time.monotonic() < until:
             listing = pipeline.watcher.next_listing()
             if listing is None:
                 return
@@ -208,7 +208,7 @@ class Service:
 
     def _patience(self, now: float) -> float:
         pipeline = self._pipeline
-        busy = pipeline.watcher.scanning and len(pipeline.intake) == 0
+        busy = pipeline.watcher.scanning and pipeline.intake.untried == 0
         can_feed = len(pipeline.intake) > 0 and pipeline.workers.room and not pipeline.trouble
         over = self._once and self._is_finished()
         if busy or can_feed or over or self._flags.stop or self._flags.reload:
