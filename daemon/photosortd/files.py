@@ -49,7 +49,7 @@ def mount_of(path: str) -> Mount:
     try:
         return mount_of_descriptor(descriptor)
     finally:
-        os.close(descriptor)
+        close(descriptor)
 
 
 def mount_of_descriptor(descriptor: int) -> Mount:
@@ -95,6 +95,15 @@ def open_directory(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
+def close(descriptor: int) -> None:
+    """Let go of it. What a share answers to that says nothing: what matters was synced before."""
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        if error.errno == errno.EBADF:
+            raise  # our own mistake
+
+
 def open_directory_beneath(root: int, path: str) -> int:
     """Open the directory `path` below the descriptor `root`, following no link on the way.
 
@@ -106,10 +115,10 @@ def open_directory_beneath(root: int, path: str) -> int:
     try:
         for component in _components(path):
             deeper = os.open(component, flags, dir_fd=here)
-            os.close(here)
+            close(here)
             here = deeper
     except BaseException:
-        os.close(here)
+        close(here)
         raise
     return here
 
@@ -126,10 +135,13 @@ def open_file_beneath(root: int, path: str) -> int:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(name, flags, dir_fd=parent)
     finally:
-        os.close(parent)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise PhotoError("not a regular file")
+        close(parent)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise PhotoError("not a regular file")
+    except BaseException:
+        close(descriptor)
+        raise
     return descriptor
 
 

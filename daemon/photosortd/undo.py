@@ -4,7 +4,6 @@ A phone frees its space, so a filed copy can be the last one. Both sides are the
 moment of the deed: the copy must still be what we placed, and the source must still hold it.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -148,9 +147,9 @@ def _holds(source: Source, sha256: str, between: Callable[[], None]) -> bool:
         try:
             descriptor = files.open_file_beneath(root, source.path)
         finally:
-            os.close(root)
+            files.close(root)
         try:
             return files.sha256_of(descriptor, between) == sha256
         finally:
-            os.close(descriptor)
+            files.close(descriptor)
     return False

@@ -10,13 +10,14 @@ import pytest
 
 from drawing import RED, draw_photo
 from integration.test_pipeline import Daemon, start
+from photosortd import files
 from photosortd.errors import WorldError
 from photosortd.ledger import Ledger
 from photosortd.pipeline import Gate
 from photosortd.records import Outcome
 from photosortd.sdnotify import Notifier
 from photosortd.service.telling import Teller
-from photosortd.watch import walk
+from photosortd.watch import root, scan, walk
 
 __all__ = ["start"]  # the fixture
 
@@ -48,6 +49,41 @@ def test_a_photo_that_cannot_be_opened_for_a_moment_is_filed(
     monkeypatch.setattr(daemon.watcher, "open", fails)
     daemon.until(lambda: daemon.outcome("a.jpg") is Outcome.PLACED)
     assert not fails.left
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_photo_that_cannot_be_looked_at_for_a_moment_is_filed(
+    number: int, start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(root, "AGAIN", 0.2)
+    daemon = start()
+    fails = Fails(scan.stamps, broken(number), 1)
+    monkeypatch.setattr(scan, "stamps", fails)
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.outcome("a.jpg") is Outcome.PLACED)
+    assert not fails.left
+
+
+def test_a_sidecar_that_cannot_be_read_for_a_moment_follows_its_photo(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = start()
+    fails = Fails(files.sha256_of, broken(errno.EIO), 1)
+    monkeypatch.setattr(files, "sha256_of", fails)
+    (daemon.dcim / "a.xmp").write_bytes(b"<x/>")
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.outcome("a.xmp") is Outcome.PLACED)
+    assert daemon.outcome("a.jpg") is Outcome.PLACED
+    assert not fails.left
+
+
+def test_what_a_share_answers_to_a_close_ends_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    fails = Fails(os.close, broken(errno.EIO), 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", fails)
+        files.close(-1)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        files.close(-1)
 
 
 def test_a_photo_that_can_never_be_opened_is_set_aside(

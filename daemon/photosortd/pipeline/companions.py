@@ -39,6 +39,7 @@ class Companions:
         self._ledger = ledger
         self._watcher = watcher
         self._intake = intake
+        self._unread: list[Source] = []
         self.between: Callable[[], None] = lambda: None  # called while many bytes are read
 
     def gather(self, trip: Trip, now: float, wall: float) -> Iterator[Companion]:
@@ -70,7 +71,14 @@ class Companions:
             except OSError as error:
                 shown = printable(companion.source.full)
                 log.warning("cannot read %s: %s", shown, error.strerror or error)
+                self._unread.append(companion.source)
         return found
+
+    def try_again(self, when: float) -> None:
+        """Look again at those that could not be read; they follow their photo then."""
+        for source in self._unread:
+            self._intake.again(source, when)
+        self._unread.clear()
 
     def opened(self, companion: Companion, wall: float) -> tuple[Opened, Note]:
         """Ready to be filed and noted, hashed from the open descriptor. Raises OSError."""

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from photosortd import files
 from photosortd.pipeline.companions import Companion, Companions
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.values import Trip
@@ -22,9 +23,9 @@ class Outstanding:
 
     def close(self) -> None:
         for companion in self.companions:
-            os.close(companion.descriptor)
+            files.close(companion.descriptor)
         if self.photo is not None:
-            os.close(self.photo)
+            files.close(self.photo)
 
 
 class Dispatch:
@@ -55,7 +56,7 @@ class Dispatch:
             if stamp != trip.stamp:
                 raise SourceChanged(trip.source.full)
         except BaseException:
-            os.close(descriptor)
+            files.close(descriptor)
             raise
         if trip.late:
             out = Outstanding(trip, None, (Companion(trip.source, stamp, descriptor),))

@@ -153,6 +153,7 @@ class Pipeline:
             self._settle_again(out.trip.source, now)
         finally:
             out.close()
+            self._companions.try_again(now + self.rules.quiet)
 
     def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
         """The world failed on a trip, which waits for it — unless the world fails on it alone.

@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 
+from photosortd import files
 from photosortd.place.folder import Folder, world_errors
 
 
@@ -64,4 +65,4 @@ def _content(folder: Folder, name: str, follow: bool) -> tuple[int, str]:
     try:
         return os.fstat(descriptor).st_size, folder.sha256_of(descriptor)
     finally:
-        os.close(descriptor)
+        files.close(descriptor)

@@ -84,7 +84,7 @@ class Folder:
                 return None
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
+            files.close(descriptor)
             return None
         return descriptor
 
@@ -114,9 +114,11 @@ def open_folder(
                 raise
             raise Blocked(f"cannot open {printable(where)}: {_reason(error, where)}") from error
     try:
-        yield Folder(descriptor, path, where, os.fstat(descriptor).st_dev, between)
+        with world_errors("cannot look at", where):
+            device = os.fstat(descriptor).st_dev
+        yield Folder(descriptor, path, where, device, between)
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
 
 
 def _made(root: int, path: str) -> int:
@@ -124,10 +126,10 @@ def _made(root: int, path: str) -> int:
     try:
         for component in path.split("/") if path else ():
             deeper = _entered(here, component)
-            os.close(here)
+            files.close(here)
             here = deeper
     except BaseException:
-        os.close(here)
+        files.close(here)
         raise
     return here
 

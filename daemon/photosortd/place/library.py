@@ -81,8 +81,8 @@ class Library:
 
     def close(self) -> None:
         """Give up the lock and the directory."""
-        os.close(self._lock)
-        os.close(self._root)
+        files.close(self._lock)
+        files.close(self._root)
 
     def __enter__(self) -> "Library":
         return self
@@ -100,7 +100,7 @@ class Library:
                 same = root.same_directory(now, self._root)
                 found = marker.read(now)
             finally:
-                os.close(now)
+                files.close(now)
         if not same:
             raise WorldError(
                 f"{printable(self.path)} is another directory than a moment ago: "

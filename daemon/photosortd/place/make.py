@@ -68,7 +68,7 @@ def _content(
         os.fsync(part)
         return method, _proven(part, source, folder, method, sha256)
     finally:
-        os.close(part)
+        files.close(part)
 
 
 def _reflinked(part: int, source: OpenSource, mode: PlaceMode, clone: bool) -> bool:

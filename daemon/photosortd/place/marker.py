@@ -32,7 +32,7 @@ def claim(folder: Folder, known: str | None) -> tuple[int, str]:
         with world_errors("cannot use the library's marker", folder.shown_name(NAME)):
             return descriptor, _identity(descriptor, folder, known)
     except BaseException:
-        os.close(descriptor)
+        files.close(descriptor)
         raise
 
 
@@ -46,7 +46,7 @@ def read(directory: int) -> str | None:
     try:
         return _parsed(os.pread(descriptor, 100, 0))
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
 
 
 def is_marked(path: str) -> bool:
@@ -70,7 +70,7 @@ def _opened(folder: Folder, create: bool) -> int:
             raise
         raise missing(folder) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
+        files.close(descriptor)
         raise WorldError(f"{folder.shown_name(NAME)} is no regular file: remove it")
     return descriptor
 

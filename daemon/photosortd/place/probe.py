@@ -93,7 +93,7 @@ class _Trial:
         return name
 
     def _create(self, name: str) -> None:
-        os.close(self._opened(name))
+        files.close(self._opened(name))
 
     def _opened(self, name: str) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -101,7 +101,7 @@ class _Trial:
         try:
             os.write(descriptor, b"photosortd")
         except BaseException:
-            os.close(descriptor)
+            files.close(descriptor)
             raise
         return descriptor
 
@@ -112,9 +112,9 @@ class _Trial:
             try:
                 kernel.clone(source, target)
             finally:
-                os.close(target)
+                files.close(target)
         finally:
-            os.close(source)
+            files.close(source)
 
     def clean(self) -> None:
         for name in self._names:

@@ -10,6 +10,7 @@ import os
 import stat
 from contextlib import suppress
 
+from photosortd import files
 from photosortd.errors import PhotoError
 from photosortd.place import kernel
 from photosortd.place.folder import Folder, photo_errors, world_errors
@@ -57,7 +58,7 @@ def _link(folder: Folder, hidden: str, name: str) -> None:
 
 def _reserve(folder: Folder, hidden: str, name: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    os.close(os.open(name, flags, 0o600, dir_fd=folder.fd))
+    files.close(os.open(name, flags, 0o600, dir_fd=folder.fd))
     try:
         os.rename(hidden, name, src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     except BaseException:

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Collection
 
+from photosortd import files
 from photosortd.place.content import look_at
 from photosortd.place.folder import Folder
 from photosortd.place.parts import is_part
@@ -34,7 +35,7 @@ def remove(folder: Folder, name: str, sha256: str, method: Method) -> str | None
             return "it changed while it was looked at"
         os.unlink(name, dir_fd=folder.fd)
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
     folder.sync()
     return None
 

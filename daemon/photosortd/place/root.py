@@ -25,7 +25,7 @@ def make(path: str) -> None:
         try:
             files.sync_directory(above)
         finally:
-            os.close(above)
+            files.close(above)
 
 
 def same_directory(one: int, other: int) -> bool:

@@ -97,7 +97,7 @@ class Ground:
                 raise
             raise self._failing(error) from error
         finally:
-            os.close(opened)
+            files.close(opened)
 
     def _recognise(self, opened: int) -> None:
         try:

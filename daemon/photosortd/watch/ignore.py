@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
+from photosortd import files
+
 IGNORE_FILE = ".photosortdignore"
 NO_MEDIA = ".nomedia"
 """A directory that holds this name is skipped with everything below, as Android does."""
@@ -146,7 +148,7 @@ def read_ignore_file(descriptor: int) -> tuple[list[str], list[str]]:
             return [], [f"{IGNORE_FILE} is no regular file"]
         data = os.pread(opened, _LONGEST + 1, 0)
     finally:
-        os.close(opened)
+        files.close(opened)
     lines = os.fsdecode(data[:_LONGEST]).removeprefix("\ufeff").splitlines()
     problems = []
     if len(data) > _LONGEST or len(lines) > _MOST:

@@ -10,7 +10,7 @@ from photosortd.watch.ears import Ears
 from photosortd.watch.ground import Change, Ground
 from photosortd.watch.ignore import Rules
 from photosortd.watch.inbox import Inbox
-from photosortd.watch.scan import ignored_by, list_directory, nothing
+from photosortd.watch.scan import Unread, ignored_by, list_directory, nothing
 from photosortd.watch.sight import mounts_below
 from photosortd.watch.values import Listing, RootSpec, RootState, Watched
 from photosortd.watch.walk import Walk
@@ -102,6 +102,11 @@ class Root:
             return
         self._next_scan = min(self._next_scan, self._now + self._again)
         self._again = min(2 * self._again, self.ears.interval)
+
+    def _unread(self, what: str) -> None:
+        """There may be photos that it did not show: a scan finds them, and `--once` says it."""
+        self._trouble, self._broken = f"not read: {what}", True
+        self._flickered()
 
     def _prove(self) -> None:
         """watchdog loses a directory that is renamed, or whose parent is, as it appears."""
@@ -208,8 +213,8 @@ class Root:
         except WorldError as error:
             # tick() finds out whether it is gone; if not, this scan has to be made again.
             self._drop()
-            self._trouble = str(error)
             self._next_scan = self._now + self.ears.interval
+            self._unread(str(error))
             return None
         if found is None:
             return None
@@ -242,7 +247,8 @@ class Root:
         try:
             with self.ground.descriptor() as descriptor:
                 found = list_directory(descriptor, directory, self.rules, names)
-        except WorldError:
+        except (WorldError, Unread) as error:
+            self._unread(str(error))
             return None
         if found is None:
             return None

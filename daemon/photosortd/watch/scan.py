@@ -3,8 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from photosortd import files
@@ -15,6 +15,10 @@ from photosortd.watch.kin import kin
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
 FEW = 100  # keys that are tried one by one on each name of a directory
 STRIDE = 200  # files between two calls of `between`: a second or two on the slowest share
+
+
+class Unread(Exception):
+    """The disk or share did not show all that there is. Says what, and why."""
 
 
 class Ignored(Exception):
@@ -143,7 +147,7 @@ def _inside(root: int, directory: str, rules: Rules) -> Rules:
             raise Ignored(f"{printable(os.path.join(directory, NO_MEDIA))} is there")
         return _with_ignore_file(descriptor, directory, rules, [])
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
 
 
 def list_directory(
@@ -151,20 +155,33 @@ def list_directory(
 ) -> dict[str, Stamp] | None:
     """The files of one directory now, or of it what may be one shot with the names `only`.
 
-    None if it is ignored, gone, or cannot be read.
+    None if it is ignored or gone. Raises Unread if it, or a file in it, cannot be read.
     """
+    problems: list[str] = []
     try:
         above = rules_above(root, directory, rules)
-        descriptor = files.open_directory_beneath(root, directory)
-    except (Ignored, OSError):
+        with opened(root, directory) as descriptor:
+            contents = read_directory(descriptor, directory, above, only)
+            found = stamps(descriptor, directory, contents.files, problems)
+    except Ignored:
         return None
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise Unread(problem(directory, error)) from error
+    if problems:
+        raise Unread(problems[0])
+    return found
+
+
+@contextmanager
+def opened(root: int, directory: str) -> Iterator[int]:
+    """The directory below the descriptor `root`, open for the moment. Raises OSError."""
+    descriptor = files.open_directory_beneath(root, directory)
     try:
-        contents = read_directory(descriptor, directory, above, only)
-        return stamps(descriptor, directory, contents.files, contents.problems)
-    except (Ignored, OSError):
-        return None
+        yield descriptor
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
 
 
 def stat_beneath(root: int, path: str) -> os.stat_result:
@@ -174,7 +191,7 @@ def stat_beneath(root: int, path: str) -> os.stat_result:
     try:
         return os.stat(name, dir_fd=parent, follow_symlinks=False)
     finally:
-        os.close(parent)
+        files.close(parent)
 
 
 def ignored_by(root: int, path: str, rules: Rules) -> str | None:

@@ -53,7 +53,7 @@ def sight(path: str) -> Sight:
         fsid = os.fstatvfs(descriptor).f_fsid
         return Sight(facts.st_dev, facts.st_ino, fsid, files.mount_of_descriptor(descriptor))
     finally:
-        os.close(descriptor)
+        files.close(descriptor)
 
 
 def mounts_below(path: str) -> frozenset[tuple[int, bytes]]:
@@ -88,5 +88,5 @@ class MountTable:
 
     def close(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            files.close(self._descriptor)
             self._descriptor = -1

@@ -6,10 +6,8 @@ tree. What cannot be read is noted and does not end the walk.
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 
-from photosortd import files
 from photosortd.records import Stamp
 from photosortd.watch.ignore import Rules
 from photosortd.watch.kin import slices
@@ -17,6 +15,7 @@ from photosortd.watch.scan import (
     GONE,
     Ignored,
     nothing,
+    opened,
     problem,
     read_directory,
     rules_above,
@@ -27,8 +26,8 @@ SLICE = 5000  # files of one directory that are looked at in one step
 _NOTED = 20  # problems kept in words
 _RECENT = 10.0  # seconds before a walk that count as "just now"
 
-FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN})
-"""How a disk or a share fails, and not a single directory."""
+REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.ENAMETOOLONG})
+"""How a single directory stays shut. All else is the disk or the share that fails for a while."""
 
 
 class Walk:
@@ -84,7 +83,7 @@ class Walk:
             self._slices.clear()
             if error.errno not in GONE:
                 self._note(problem(self._directory, error))
-                self.broken |= error.errno in FAILING
+                self.broken |= error.errno not in REFUSED
         return None
 
     def _enter(self, root: int) -> bool:
@@ -94,7 +93,7 @@ class Walk:
         self._directory, rules = self._pending.pop()
         if rules is None:
             rules = rules_above(root, self._directory, self._rules)
-        with _opened(root, self._directory) as descriptor:
+        with opened(root, self._directory) as descriptor:
             self._check_watched(os.fstat(descriptor), os.fstat(root).st_dev)
             contents = read_directory(descriptor, self._directory, rules, between=self._between)
         self.directories += 1
@@ -108,7 +107,7 @@ class Walk:
 
     def _look(self, root: int, names: list[str]) -> dict[str, Stamp]:
         problems: list[str] = []
-        with _opened(root, self._directory) as descriptor:
+        with opened(root, self._directory) as descriptor:
             found = stamps(descriptor, self._directory, names, problems, self._between)
         self._note(*problems)
         self.broken |= bool(problems)
@@ -126,12 +125,3 @@ class Walk:
     def _note(self, *problems: str) -> None:
         self.failures += len(problems)
         self.problems += problems[: _NOTED - len(self.problems)]
-
-
-@contextmanager
-def _opened(root: int, directory: str) -> Iterator[int]:
-    descriptor = files.open_directory_beneath(root, directory)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
