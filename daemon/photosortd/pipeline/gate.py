@@ -146,6 +146,9 @@ def _reason(error: WorldError) -> object:
     Where one directory alone is blocked its name is part of the reason. Numbers never are: how
     much is free changes while the disk stays full.
     """
-    if isinstance(error.__cause__, OSError) and not isinstance(error, Blocked):
-        return error.__cause__.errno
+    root: BaseException = error
+    while root.__cause__ is not None and not isinstance(root, Blocked):
+        root = root.__cause__
+    if isinstance(root, OSError):
+        return root.errno
     return re.sub(r"\d+(\.\d+)?", "#", str(error))
