@@ -324,7 +324,7 @@ def test_stories(
                 print(f"\nstories of seed {number}", flush=True)
             tell(seed(number)(Story), 30, 40, derandomize=False)
     else:
-        tell(Story, 15, 25, derandomize=True)
+        tell(Story, 12, 25, derandomize=True)
     figures.add(
         "machine",
         "stories made up by a machine: people, undo, a full disk, a library that goes and comes, "

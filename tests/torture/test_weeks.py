@@ -19,7 +19,7 @@ from pouring import photo, pour
 from running import House, Running, eventually, facts
 from torture.conftest import Effort, Figures
 
-WAVE = 500  # photos in the long form, 50 in the short
+WAVE = 500  # photos in the long form, 100 in the short
 BLOCK = 4096  # bytes that a small file takes on the disk
 
 
@@ -130,8 +130,8 @@ def _fact(found: dict[str, tuple[object, ...]], name: str) -> object:
 
 
 def test_weeks_in_minutes(house: House, audit: Audit, effort: Effort, figures: Figures) -> None:
-    weeks = Weeks(house, audit, effort.of(50, WAVE))
-    waves = effort.of(750, 100_000) // weeks.size
+    weeks = Weeks(house, audit, effort.of(100, WAVE))
+    waves = effort.of(800, 100_000) // weeks.size
     shutil.rmtree(house.dcim)
     house.dcim.mkdir()
     samples = []
