@@ -67,7 +67,9 @@ def measure(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, Any]:
         _hold_out(photos, held_out)
         said += _train(photos, held_out, work / "run", seed, asked.train.split())
         print(f"seed {seed}, without {group}: {len(said)} photos judged", file=sys.stderr)
-    return {"seed": seed, **judge(said)}
+    found = {"seed": seed, **judge(said)}
+    print(found, file=sys.stderr, flush=True)  # what a run that is cut off leaves
+    return found
 
 
 def _hold_out(photos: Path, collections: set[str]) -> None:
