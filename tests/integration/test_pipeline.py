@@ -17,10 +17,10 @@ import pytest
 
 from drawing import BLUE, DARK, GREEN, MAGENTA, RED, draw_photo
 from photosortd import layout
-from photosortd.errors import PhotoError
-from photosortd.filing import Style
+from photosortd.errors import PhotoError, WorldError
+from photosortd.filing import HalfFiled, Style
 from photosortd.ledger import Ledger, Version
-from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules
+from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate
 from photosortd.place import Library, OpenSource, Part
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
@@ -445,6 +445,39 @@ def test_an_empty_directory_in_its_place_is_not_filled(
     (daemon.dcim / "b.jpg").write_bytes(draw_photo(BLUE))
     daemon.until(lambda: daemon.pipeline.trouble is not None)
     assert list(daemon.library.iterdir()) == []
+
+
+def test_a_category_that_becomes_a_link_in_mid_filing_holds_nobody_up(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = start()
+    real, elsewhere = Library.publish, daemon.base / "elsewhere"
+    real_shut, shut, begun = Gate.shut, [], []
+
+    def exchanged(library: Library, part: Part, name: str) -> None:
+        if part.directory == "red" and not begun:
+            begun.append(name)
+            (daemon.library / "red").rename(elsewhere)
+            (daemon.library / "red").symlink_to(elsewhere)
+        real(library, part, name)
+
+    def noted(door: Gate, error: WorldError, *more: float, **named: bool) -> None:
+        shut.append(error)
+        real_shut(door, error, *more, **named)
+
+    monkeypatch.setattr(Library, "publish", exchanged)
+    monkeypatch.setattr(Gate, "shut", noted)
+    monkeypatch.setattr(gate, "AGAIN", 1.0)
+    (daemon.dcim / "red.jpg").write_bytes(draw_photo(RED))
+    daemon.until(elsewhere.exists)
+    (daemon.dcim / "green.jpg").write_bytes(draw_photo(GREEN))
+    daemon.until(lambda: daemon.outcome("green.jpg") is Outcome.PLACED)
+    assert not any(isinstance(error, HalfFiled) for error in shut)
+    assert [path.name for path in elsewhere.iterdir() if not path.name.startswith(".")] == []
+    (daemon.library / "red").unlink()
+    elsewhere.rename(daemon.library / "red")
+    daemon.until(lambda: daemon.tree() == ["green/green.jpg", "red/red.jpg"])
+    assert daemon.outcome("red.jpg") is Outcome.PLACED
 
 
 def test_a_dry_run_files_nothing(start: Callable[..., Daemon]) -> None:

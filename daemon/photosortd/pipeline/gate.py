@@ -5,6 +5,7 @@ once, and another try is made at growing intervals.
 """
 
 import logging
+import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,7 @@ from photosortd.recover import Stands, accept_library, open_library, recover
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0  # seconds
 GLANCE = 5.0  # seconds between two looks at a library that nobody has to do with
+AGAIN = 30.0  # seconds until another try at what is half-filed where a directory is blocked
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Gate:
         self._library: Library | None = None
         self._filing: tuple[Style, Filing] | None = None
         self._sound = False  # recovered since the last trouble
+        self._left = False  # something could not be recovered
+        self._again_at = math.inf  # when to try that again
         self._pause = FIRST_PAUSE
         self._retry_at: float | None = None  # None: open, or being tried
         self._doubtful = False  # it may have gone, though nobody had to do with it
@@ -86,6 +90,10 @@ class Gate:
         if self._library is not None and now >= self._glance_at:
             self._glance_at = now + GLANCE
             self._doubtful |= not self._library.stands()
+        if self._left:
+            self._left, self._again_at = False, now + AGAIN
+        if now >= self._again_at:
+            self._sound, self._again_at = False, math.inf
         uncertain = self._doubtful or not self._sound
         return uncertain and (self._retry_at is None or now >= self._retry_at)
 
@@ -102,8 +110,13 @@ class Gate:
         if not self._sound:
             for version in recover(self._ledger, self._library, self.stands, wall):
                 self._on_lost(version)
-            self._sound = True
+            # What Filing knows of written directories is true until they are swept.
+            self._sound, self._left, self._filing = True, self._is_left(), None
         return self._library
+
+    def _is_left(self) -> bool:
+        """Whether a directory could not be recovered and swept: it is a link now, or a file."""
+        return bool(self._ledger.placements.written(self._path))
 
     def accept(self) -> None:
         """Use the library that is there now. Raises WorldError, BusyError."""
@@ -126,6 +139,11 @@ class Gate:
         if self._retry_at is None or now >= self._retry_at:  # one hiccup, however many in hand
             self._retry_at = now + self._pause
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        self.close()
+
+    def renew(self) -> None:
+        """Something was left half-filed where one directory alone is in the way: it is recovered
+        before the next photo, and nobody has to wait for that."""
         self.close()
 
     def next_due(self) -> float | None:

@@ -145,7 +145,10 @@ class Pipeline:
                 self._outcomes.finish(note_of(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
         except HalfFiled as error:
             # `recover` finishes it from its part files, or frees it to be found again.
-            self.shut(error, now)
+            if self.gate is not None and isinstance(error.__cause__, Blocked):
+                self.gate.renew()
+            else:
+                self.shut(error, now)
             self._settle_again(out.trip.source, now)
         except WorldError as error:
             self._setback(out.trip, error, now, wall)
