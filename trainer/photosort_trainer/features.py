@@ -83,7 +83,7 @@ class Extractor:
         free: SimpleQueue[frozen.Lane] = SimpleQueue()
         for lane in lanes:
             free.put(lane)
-        threads = ThreadPoolExecutor(max_workers=len(lanes) + 1)  # one draws while the others run
+        threads = ThreadPoolExecutor(max_workers=len(lanes))
         try:
             work = partial(self._add, versions, free)
             for _ in _ahead(threads, work, progress(photos), 2 * len(lanes)):

@@ -1,6 +1,7 @@
 """Writing files so that a run that is cut off never leaves half of one."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,8 @@ def writing(path: str | Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when all of it is written; its directory is made if
     need be. Raises OSError, which names `path` if it names none: a full disk says nothing else."""
     target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    own = f"{os.getpid()}-{threading.get_native_id()}"  # two threads may write the same file
+    beside = target.with_name(f".{target.name}.{own}.new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as stream:
