@@ -93,7 +93,7 @@ class Pipeline:
     def feed(self, now: float, wall: float) -> None:
         """Give the workers what they have room for, if the library can take what comes of it."""
         wanted = len(self.intake) > 0 and self.workers.room > 0
-        if self.gate is not None and (wanted or self.gate.is_due(now)):
+        if self.gate is not None and (self.gate.is_due(now) or wanted):
             wanted &= self.gate.pass_through(now, wall)
         while wanted and self.workers.room and not self._is_probing():
             trip = self.intake.next()
