@@ -148,6 +148,14 @@ class TestLearning(_Marks):
         for one, other in zip(wanted, found, strict=True):
             assert np.allclose(one, other, atol=2e-3)
 
+    @pytest.mark.parametrize("validated", [True, False], ids=["best", "last"])
+    def test_best_weights_that_a_power_failure_took_are_learned_again(self, tmp_path, validated):
+        wanted, epochs = self.learn(tmp_path, validated=validated)
+        (tmp_path / "best.npz").write_bytes(b"")
+        found, again = self.learn(tmp_path, validated=validated)
+        assert len(again) == len(epochs)
+        assert all(np.allclose(a, b, atol=2e-3) for a, b in zip(wanted, found, strict=True))
+
     def test_what_is_finished_is_only_loaded(self, tmp_path, monkeypatch):
         from photosort_trainer import fit
 

@@ -46,7 +46,10 @@ class Diary:
         self._state, self._best = folder / "state.npz", folder / "best.npz"
         self._hearers, self._validated = hearers, validated
         self._kept_at, self._cost = 0.0, 0.0  # seconds
-        self._lists, said = states.load(self._state) or ({}, {"epochs": [], "finished": False})
+        kept = states.load(self._state)
+        if kept and (validated or kept[1]["finished"]) and states.load(self._best) is None:
+            kept = None  # a power failure took the best weights: all begins anew
+        self._lists, said = kept or ({}, {"epochs": [], "finished": False})
         self.epochs = [Epoch(**epoch) for epoch in said["epochs"]]
         self.finished: bool = said["finished"]
 
