@@ -1,5 +1,6 @@
 """Fixtures that every test may use: trees in, trees out, photos that are drawn."""
 
+import compileall
 import os
 import threading
 import warnings
@@ -9,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import photosortd
 from booting import bare, household, installed, machine  # noqa: F401
 from drawing import draw_photo
 
@@ -23,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--effort", choices=("short", "long"), default="short",
                      help="how hard tests/torture tries")  # fmt: skip
     parser.addoption("--figures", metavar="FILE", help="write what tests/torture tried, as a table")
+
+
+def pytest_sessionstart() -> None:
+    """The tests start thousands of processes: none shall compile the product anew."""
+    compileall.compile_dir(Path(photosortd.__file__).parent, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

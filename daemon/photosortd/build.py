@@ -50,16 +50,8 @@ class Built:
     pipeline: Pipeline
 
 
-def ledger_path(config: Config) -> str:
-    return os.path.join(config.state, "ledger.db")
-
-
-def status_path(config: Config) -> str:
-    return os.path.join(config.state, "status.json")
-
-
 def open_ledger(config: Config, dry: bool = False) -> Ledger:
-    path = ledger_path(config)
+    path = config.ledger_path
     return Ledger.open_copy(path) if dry else Ledger.open(path)
 
 

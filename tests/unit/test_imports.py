@@ -39,3 +39,17 @@ def test_the_parent_process_imports_neither_numpy_nor_pillow_nor_litert() -> Non
         "heavy = {'numpy', 'PIL', 'pillow_heif', 'ai_edge_litert', 'tflite_runtime'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
+
+
+def test_the_daemon_starts_without_what_only_shows_something() -> None:
+    """A start on a small machine is mostly imports."""
+    run(f"{PARENT}\nimport sys\nassert 'rich' not in sys.modules")
+
+
+def test_a_look_at_the_status_imports_nothing_that_sorts() -> None:
+    run(
+        "import sys, photosortd.commands.status\n"
+        "sorting = {'build', 'pipeline', 'watch', 'place', 'vision.worker', 'requests'}\n"
+        "loaded = {name for name in sorting if f'photosortd.{name}' in sys.modules}\n"
+        "assert not loaded, loaded"
+    )

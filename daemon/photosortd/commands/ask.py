@@ -51,7 +51,7 @@ def _leave(settings: Config, command: Mapping[str, Any], pid: int) -> dict[str, 
 
 def _may_write(settings: Config) -> bool:
     """Whether we may leave a request: SQLite writes into the ledger and makes files beside it."""
-    ledger = build.ledger_path(settings)
+    ledger = settings.ledger_path
     return os.access(settings.state, os.W_OK | os.X_OK) and os.access(ledger, os.W_OK)
 
 

@@ -3,7 +3,7 @@
 import os
 from datetime import datetime
 
-from photosortd import build, lock
+from photosortd import lock
 from photosortd.config import Config
 from photosortd.errors import WorldError
 from photosortd.ledger import Ledger
@@ -12,7 +12,7 @@ from photosortd.records import Source
 
 def reading(settings: Config) -> Ledger:
     """The ledger, to look at. Raises WorldError if nothing was ever sorted here."""
-    path = build.ledger_path(settings)
+    path = settings.ledger_path
     if not os.path.exists(path):
         raise WorldError(f"{path}: nothing was sorted with this state directory yet")
     # Root only looks at what is another's: it writes as the owner or not at all.

@@ -1,16 +1,21 @@
-"""What a run says to a person: progress, a summary table, or lines of JSON."""
+"""What a run says to a person: progress, a summary table, or lines of JSON.
+
+A daemon shows none of it: rich is imported where something is shown, never at its start.
+"""
 
 import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from photosortd.pipeline import Done, Pipeline
 from photosortd.records import FAILED, Outcome, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 SHOWN_FAILURES = 20
 
@@ -23,7 +28,6 @@ class Report:
     ) -> None:
         self._again = again
         self._once, self._dry, self._json, self._quiet = once, dry, as_json, quiet
-        self._console = Console(stderr=as_json)
         self._outcomes: Counter[str] = Counter()
         self._categories: Counter[str] = Counter()
         self._failures: list[Done] = []
@@ -32,6 +36,12 @@ class Report:
         self._stopped = False  # by a signal, before everything was looked at
         self._trouble: str | None = None
         self._progress: Progress | None = None
+
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(stderr=self._json)
 
     def done(self, done: Done) -> None:
         self._outcomes[done.outcome.value] += 1
@@ -50,9 +60,11 @@ class Report:
     @contextmanager
     def showing(self) -> Iterator[None]:
         """Show progress while the block runs, on a terminal and for `--once` only."""
-        if not (self._once and self._console.is_terminal) or self._quiet:
+        if not self._once or self._quiet or not self._console.is_terminal:
             yield
             return
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
             progress.add_task("looking for photos", total=None)
@@ -100,6 +112,8 @@ class Report:
         }
 
     def _print_tables(self, seconds: float) -> None:
+        from rich.table import Table
+
         total = self._outcomes.total()
         table = Table("would become" if self._dry else "became", "files")
         for outcome in Outcome:

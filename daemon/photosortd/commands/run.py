@@ -98,7 +98,7 @@ class _Process:
             self._built.pipeline,
             flags,
             self._notifier,
-            None if kind.dry else StatusFile(build.status_path(settings)),
+            None if kind.dry else StatusFile(settings.status_path),
             reload=self._reload,
             requests=self._requests,
             describe=lambda: build.describe(self._built),

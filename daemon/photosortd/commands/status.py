@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from photosortd import build, config, lock, status
+from photosortd import config, lock, status
 from photosortd.commands.output import clock, reading
 from photosortd.errors import WorldError
 from photosortd.records import Outcome, printable
@@ -23,7 +23,7 @@ SHOWN = 10
 def command(path: str | None, as_json: bool) -> None:
     """What the daemon is doing: folders, queue, last photo, what was set aside, bundle."""
     settings = config.load(path, os.environ)
-    state = status.read(build.status_path(settings))
+    state = status.read(settings.status_path)
     writer = _writer(settings.state, state)
     state["running"] = writer is not None
     state["outdated"] = _outdated(writer, state)

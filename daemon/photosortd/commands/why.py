@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from photosortd import build, config, status
+from photosortd import config, status
 from photosortd.commands.output import clock, reading, source_of
 from photosortd.config import Config
 from photosortd.errors import WorldError
@@ -81,7 +81,7 @@ def _ignored_by(settings: Config, source: Source) -> str | None:
 
 def _waiting(settings: Config) -> Mapping[str, str]:
     try:
-        state = status.read(build.status_path(settings))
+        state = status.read(settings.status_path)
     except WorldError:
         return {}
     return {each["path"]: each["for"] for each in state["waiting"]}

@@ -4,6 +4,11 @@ Owns PyYAML, pydantic and the search for the configuration file. Touches nothing
 names: a watched directory that is not there now is for the watcher to wait for.
 """
 
+import os
+
+# We use none of pydantic's plugins, and it looks for them in every installed distribution.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from photosortd.config.find import find
 from photosortd.config.load import load
 from photosortd.config.schema import Place, Root, Settle, json_schema

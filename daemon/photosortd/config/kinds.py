@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pathspec import GitIgnoreSpec
 from pydantic import (
     AfterValidator,
     Field,
@@ -75,6 +74,8 @@ def _bearings(info: ValidationInfo) -> Bearings:
 
 
 def _pattern(value: str) -> str:
+    from pathspec import GitIgnoreSpec
+
     try:
         GitIgnoreSpec.from_lines([value])
     except (ValueError, re.error) as error:  # the latter of a range such as [z-a]

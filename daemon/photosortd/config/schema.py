@@ -34,7 +34,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 class Section(BaseModel):
     """A mapping that knows all of its keys and never changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built once, for the whole document, when the first is judged.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """The configuration as the rest of the program sees it: complete, absolute, unchanging."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,16 @@ class Config:
     workers: int | None
     threads: int
     limits: Limits
+
+    @property
+    def ledger_path(self) -> str:
+        """Of the memory."""
+        return os.path.join(self.state, "ledger.db")
+
+    @property
+    def status_path(self) -> str:
+        """Of what the daemon tells about itself."""
+        return os.path.join(self.state, "status.json")
 
     @staticmethod
     def of(document: Document, file: str | None, state: str) -> "Config":

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from photosortd import build, files, identity, layout
+from photosortd import files, identity, layout
 from photosortd.commands.checking import modes
 from photosortd.commands.checking.finding import (
     INSTALL,
@@ -110,9 +110,9 @@ def _room(settings: Config) -> Finding:
 
 def _expected(settings: Config) -> str | None:
     """The marker that the ledger remembers for this library."""
-    if not os.path.exists(build.ledger_path(settings)):
+    if not os.path.exists(settings.ledger_path):
         return None
-    ledger = Ledger.open_readonly(build.ledger_path(settings))
+    ledger = Ledger.open_readonly(settings.ledger_path)
     try:
         return ledger.library(settings.library)
     finally:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from photosortd import build
 from photosortd.commands.service.scope import Scope
 from photosortd.config import overlap
 from photosortd.config.find import default_state
@@ -68,7 +67,7 @@ def _configured(scope: Scope, wish: Wish, environment: Mapping[str, str], user: 
         settings.state,
         settings.model,
         new=False,
-        ledger=build.ledger_path(settings),
+        ledger=settings.ledger_path,
         own_state=settings.state != default,
     )
 
