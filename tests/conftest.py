@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 import photosortd
+from alone import alone, together
 from booting import bare, household, installed, machine  # noqa: F401
 from drawing import draw_photo
 
@@ -36,8 +37,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
+        # Tests of one file share what they prepared; all that boot share one installed machine.
+        booted = item.get_closest_marker("booted") is not None
+        item.add_marker(pytest.mark.xdist_group("booted" if booted else str(item.path)))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the photos and files in ../shared"))
+
+
+@pytest.fixture(autouse=True)
+def _taking_turns(request: pytest.FixtureRequest) -> Iterator[None]:
+    with alone() if request.node.get_closest_marker("alone") else together():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -98,6 +98,19 @@ def test_a_photo_that_can_never_be_opened_is_set_aside(
     assert "cannot be opened: Input/output error" in version.reason
 
 
+@pytest.mark.parametrize("once", [True, False])
+def test_a_photo_whose_root_fails_for_a_moment_is_tried_again(
+    once: bool, start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--once` would end, and say nothing; a daemon would let it lie until the hourly scan."""
+    daemon = start(once=once)
+    fails = Fails(daemon.watcher.open, WorldError("it cannot be read: Stale file handle"), 1)
+    monkeypatch.setattr(daemon.watcher, "open", fails)
+    (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
+    daemon.until(lambda: daemon.outcome("a.jpg") is Outcome.PLACED)
+    assert not fails.left
+
+
 def test_a_library_that_cannot_be_noted_is_not_kept_locked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

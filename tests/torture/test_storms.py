@@ -182,6 +182,7 @@ def short_queue(inotify_limits: None) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.alone
 @pytest.mark.usefixtures("short_queue")
 def test_a_queue_that_overflows_again_and_again(
     house: House, audit: Audit, effort: Effort, figures: Figures

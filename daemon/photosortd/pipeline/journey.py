@@ -24,7 +24,7 @@ from photosortd.place import Blocked, SourceChanged
 from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
 from photosortd.vision.decide import decide
 from photosortd.vision.worker import Answer, Workers
-from photosortd.watch import Watcher
+from photosortd.watch import Away, Watcher
 from photosortd.watch.scan import GONE
 
 log = logging.getLogger(__name__)
@@ -127,9 +127,12 @@ class Pipeline:
                 self._failed(trip, f"cannot be opened: {error.strerror or error}", now, wall)
                 return
             self.intake.release(trip.source)  # a scan finds it if it comes back
-        except (PhotoError, WorldError):
+        except (PhotoError, Away):
             # No file any more, or its root is away: a scan finds it if it comes back.
             self.intake.release(trip.source)
+        except WorldError as error:
+            # Its root failed in this moment; if it goes on, the root is paused.
+            self._failed(trip, f"cannot be opened: {error}", now, wall)
 
     # ---- back from the workers
 

@@ -5,11 +5,12 @@ never opens a photo except to hand out its descriptor, and knows nothing of what
 """
 
 from photosortd.watch.ignore import IGNORE_FILE, check_patterns
-from photosortd.watch.values import Hint, Listing, RootSpec, RootState
+from photosortd.watch.values import Away, Hint, Listing, RootSpec, RootState
 from photosortd.watch.watcher import Watcher
 
 __all__ = [
     "IGNORE_FILE",
+    "Away",
     "Hint",
     "Listing",
     "RootSpec",

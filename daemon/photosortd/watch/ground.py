@@ -14,6 +14,7 @@ from photosortd import files
 from photosortd.errors import WorldError
 from photosortd.records import printable
 from photosortd.watch.sight import Sight, sight
+from photosortd.watch.values import Away
 
 _AWAY = frozenset(
     {errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ESHUTDOWN, errno.ETIMEDOUT}
@@ -79,12 +80,12 @@ class Ground:
 
     @contextmanager
     def descriptor(self) -> Iterator[int]:
-        """The root, open for the moment. Raises WorldError if it is not there, or another.
+        """The root, open for the moment. Raises Away if it is paused, WorldError if it fails now.
 
         An OSError inside that is the root's rather than the file's becomes a WorldError too.
         """
         if self.lost:
-            raise WorldError(f"{printable(self.path)}: {self.lost}")
+            raise Away(f"{printable(self.path)}: {self.lost}")
         try:
             opened = files.open_directory(self.path)
         except OSError as error:

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from photosortd.errors import WorldError
 from photosortd.records import Source, Stamp
 
 Watched = Literal["events", "scans", "paused"]
+
+
+class Away(WorldError):
+    """A root is paused or not watched. When it comes back, a scan finds all of its files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from photosortd.watch.inbox import Inbox
 from photosortd.watch.root import Root
 from photosortd.watch.scan import GONE, nothing, stat_beneath
 from photosortd.watch.sight import MountTable
-from photosortd.watch.values import Hint, Listing, RootSpec, RootState
+from photosortd.watch.values import Away, Hint, Listing, RootSpec, RootState
 
 STALE = 10.0  # seconds after its last event for which a root is not judged to be deaf
 
@@ -157,7 +157,7 @@ class Watcher:
         """A descriptor of the file for reading; the caller closes it.
 
         Raises OSError if it is gone, behind a link or cannot be read, PhotoError if it is no
-        regular file, WorldError if the root is paused, not watched or cannot be read itself.
+        regular file, Away if the root is paused or not watched, WorldError if it fails itself.
         """
         with self._root_of(source).ground.descriptor() as root:
             return files.open_file_beneath(root, source.path)
@@ -191,7 +191,7 @@ class Watcher:
         try:
             return self._roots[source.root]
         except KeyError:
-            raise WorldError(f"{printable(source.root)}: not watched any more") from None
+            raise Away(f"{printable(source.root)}: not watched any more") from None
 
     def states(self) -> tuple[RootState, ...]:
         """How each root is watched, in the order of the configuration."""
