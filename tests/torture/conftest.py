@@ -43,7 +43,6 @@ class Figures:
 
     def add(self, part: str, fault: str, times: int, photos: int, note: str = "") -> None:
         """To be called at a test's end: what it tried, and nothing was lost, half or twice."""
-        assert times > 0, f"never happened: {fault}"
         self.taken.append(Figure(part, fault, times, photos, note))
 
 

@@ -78,7 +78,7 @@ def undo_all(house: House, audit: Audit) -> None:
 def test_photos_arrive_while_the_clock_is_set(
     house: House, audit: Audit, clock: WallClock, effort: Effort, figures: Figures
 ) -> None:
-    arrivals, times = Arrivals(house, audit), effort.of(2, 80)
+    arrivals, times = Arrivals(house, audit), effort.of(1, 80)
     with house.daemon() as running:
         for number in range(times):
             arrivals.pour(2)
@@ -119,7 +119,7 @@ def test_a_machine_without_a_clock_of_its_own(
 def test_undo_finds_the_latest_batch_whatever_the_clock_says(
     house: House, audit: Audit, clock: WallClock, effort: Effort, figures: Figures
 ) -> None:
-    arrivals, times = Arrivals(house, audit), effort.of(2, 40)
+    arrivals, times = Arrivals(house, audit), effort.of(1, 40)
     with house.daemon():
         for number in range(times):
             kept = dict(audit.expected)

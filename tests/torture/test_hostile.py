@@ -115,8 +115,8 @@ def test_workers_killed_at_work(
     house: House, broken: dict[str, str], effort: Effort, figures: Figures
 ) -> None:
     house.configure(limits={"time": "1s"}, workers=2)
-    audit, dice, hits, most = Audit(house), random.Random(11), 0, effort.of(6, 150)
-    for number in range(effort.of(24, 900)):
+    audit, dice, hits, most = Audit(house), random.Random(11), 0, effort.of(3, 150)
+    for number in range(effort.of(12, 900)):
         audit.expected[f"blue/{number}.jpg"] = draw_photo(BLUE, seed=number) + PAUSE
         (house.dcim / f"{number}.jpg").write_bytes(audit.expected[f"blue/{number}.jpg"])
     audit.look_again()
@@ -154,7 +154,7 @@ def a_moment(running: Running, seconds: float) -> None:
 
 def test_workers_killed_at_rest(house: House, effort: Effort, figures: Figures) -> None:
     house.configure(limits={"time": "1s"}, workers=2)
-    audit, dice, times = Audit(house), random.Random(12), effort.of(4, 60)
+    audit, dice, times = Audit(house), random.Random(12), effort.of(2, 60)
     with house.daemon() as running:
         for number in range(times):
             eventually(lambda: len(running.workers()) == 2 and house.is_idle())
@@ -174,7 +174,7 @@ def test_every_awkward_file_through_a_daemon(
 ) -> None:
     """Cut, damaged, lying, enormous, animated, of another kind than their names say."""
     files = [path for path in sorted((shared / "awkward").rglob("*")) if path.is_file()]
-    chosen = files if effort.long else files[::4]
+    chosen = files if effort.long else files[::6]
     house.configure(unsorted="_review", workers=2, settle={"quiet": "0.3s", "group_wait": "1s"})
     copies: Counter[bytes] = Counter()
     for number, path in enumerate(chosen):

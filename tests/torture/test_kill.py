@@ -42,11 +42,12 @@ def test_a_run_that_files(tmp_path: Path, effort: Effort, figures: Figures) -> N
         assert victim.house.names() == []
 
     victims = _in_parallel([first, *_others(tmp_path, effort)], chosen, work)
+    assert _kills(victims) > 0
     figures.add(
         "kill",
         "`kill -9` at each call that changes something, of `--once`, which begins by recovering "
         "from the kill before",
-        sum(each.kills for each in victims),
+        _kills(victims),
         sum(each.photos for each in victims),
     )
 
@@ -66,11 +67,12 @@ def test_a_daemon_that_files(tmp_path: Path, effort: Effort, figures: Figures) -
         victim.audit.undone()
 
     victims = _in_parallel([first, *_others(tmp_path, effort)], chosen, work)
+    assert _kills(victims) > 0
     figures.add(
         "kill",
         "`kill -9` at each call that changes something, of the daemon, which begins by recovering "
         "from the kill before",
-        sum(each.kills for each in victims),
+        _kills(victims),
         sum(each.photos for each in victims),
     )
 
@@ -93,6 +95,7 @@ def test_a_new_household(tmp_path: Path, effort: Effort, figures: Figures) -> No
 
     with ThreadPoolExecutor(effort.of(1, 4)) as pool:
         kills = sum(pool.map(killed_twice, range(len(chosen))))
+    assert kills > 0
     figures.add(
         "kill",
         "`kill -9` in the first run of a new household, and again in the next at the same call",
@@ -124,10 +127,11 @@ def test_undo(tmp_path: Path, effort: Effort, figures: Figures) -> None:
 
     others = [_stocked(each.house.base / "stocked") for each in _others(tmp_path, effort)]
     victims = _in_parallel([first, *others], chosen, work)
+    assert _kills(victims) > 0
     figures.add(
         "kill",
         "`kill -9` at each call of `undo` that changes something; files of others stayed",
-        sum(each.kills for each in victims),
+        _kills(victims),
         sum(each.photos for each in victims),
     )
 
@@ -137,6 +141,8 @@ def test_other_commands(
     tmp_path: Path, effort: Effort, figures: Figures, arguments: tuple[str, ...]
 ) -> None:
     needs_strace()
+    if arguments == ("check",) and not effort.long:
+        pytest.skip("only in the long form")
     victim = _victim(tmp_path / "0")
     (victim.house.dcim / "broken.jpg").write_bytes(b"not a photo")
     victim.feed(SHOTS)
@@ -148,12 +154,15 @@ def test_other_commands(
     assert victim.house.run("retry", "--failed").returncode == 0
     victim.rest(code=1)
     assert victim.house.outcomes()["unreadable"] == 1
+    assert victim.kills > 0
     figures.add("kill", f"`kill -9` of `{arguments[0]}`", victim.kills, victim.photos)
 
 
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the daemon"])
 def test_model_install(tmp_path: Path, effort: Effort, figures: Figures, beside: bool) -> None:
     needs_strace()
+    if not beside and not effort.long:
+        pytest.skip("only in the long form")
     victim = _victim(tmp_path / "0", model=None, install=TINY)
     house = victim.house
     daemon = house.start() if beside else None
@@ -179,6 +188,7 @@ def test_model_install(tmp_path: Path, effort: Effort, figures: Figures, beside:
     victim.rest()
     for path in (house.state / "models").iterdir():
         assert not path.is_dir() or path.is_symlink() or read_bundle(path).id == path.name
+    assert victim.kills > 0
     where = "beside a running daemon" if beside else "without a daemon"
     figures.add("kill", f"`kill -9` of `model install` {where}", victim.kills, victim.photos)
 
@@ -190,7 +200,7 @@ def test_at_random_moments(
     """The whole process group, the daemon alone (its workers end by themselves), or a worker."""
     victim = _victim(tmp_path / "0")
     dice = random.Random(2026)
-    for number in range(effort.of(3, 150)):
+    for number in range(effort.of(2, 150)):
         victim.feed(4)
         running = victim.house.start(*arguments)
         try:
@@ -287,6 +297,10 @@ def _in_parallel(
     with ThreadPoolExecutor(len(victims)) as pool:
         list(pool.map(work, victims, shares))
     return victims
+
+
+def _kills(victims: list[Victim]) -> int:
+    return sum(each.kills for each in victims)
 
 
 def _in_use(state: Path) -> str:

@@ -38,7 +38,7 @@ def test_signals_and_power_cuts_at_any_moment(
     household, machine, dice = guard.household, guard.household.machine, random.Random(11)
     household.settle_in()
     guard.often()
-    times, cuts = effort.of(4, 120), effort.of(1, 20)
+    times, cuts = effort.of(2, 120), effort.of(1, 20)
     for _ in range(times):
         guard.photos(3)
         _set_about(guard, dice.choice(WORK))

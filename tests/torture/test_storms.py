@@ -51,8 +51,8 @@ def test_tens_of_thousands_at_once(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
     photos = Photos(audit)
-    files, folders = effort.of(8_000, 60_000), effort.of(200, 6_000)
-    wanted, linked = effort.of(80, 2_000), effort.of(20, 500)
+    files, folders = effort.of(4_000, 60_000), effort.of(100, 6_000)
+    wanted, linked = effort.of(40, 2_000), effort.of(10, 500)
     places = [house.dcim / f"{number // 100}/{number}" for number in range(folders)]
     with witnessed(house) as witness:
         for place in places:

@@ -79,7 +79,7 @@ def _alive(started: list[Running]) -> int:
 def test_two_daemons_with_memories_of_their_own_never_write_one_library_together(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(2, 20), 8
+    times, each = effort.of(1, 20), 8
     other = House(house.base / "other", library=str(house.library))
     other.library = house.library
     other.configure(watch=[{"path": str(house.dcim)}])
@@ -131,7 +131,7 @@ def test_daemons_that_watch_each_others_libraries_come_to_rest(
 def test_undo_and_retry_at_random_while_photos_arrive(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(4, 200), 10
+    times, each = effort.of(2, 200), 10
     dice = random.Random(7)
     removed = 0
     with house.daemon():
@@ -169,7 +169,7 @@ def test_undo_and_retry_at_random_while_photos_arrive(
 def test_models_are_installed_while_photos_are_in_flight(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(2, 60), 12
+    times, each = effort.of(1, 60), 12
     bundles = [house.base / f"bundle-{number}" for number in range(3)]
     ids = [other_bundle(path, f"# Number {path.name}\n") for path in bundles]
     house.configure(model=None)

@@ -56,7 +56,7 @@ def found_again(house: House, audit: Audit, *more: str) -> None:
 def test_a_lost_ledger_is_rebuilt_from_the_library(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, count = effort.of(2, 20), 40
+    times, count = effort.of(1, 20), 40
     filled(house, audit, count)
     for number in range(times):
         forget(house)
@@ -106,7 +106,7 @@ def damage(whole: bytes, dice: random.Random) -> bytes:
 def test_a_damaged_ledger_is_said_and_left_alone(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, count = effort.of(5, 200), 40
+    times, count = effort.of(3, 200), 40
     whole = filled(house, audit, count)
     dice = random.Random(2)
     refused = 0
@@ -191,7 +191,7 @@ def test_a_model_changed_in_use_files_nothing_wrongly(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
     """Overwritten, cut short, swapped, deleted: where it is in use, and where it came from."""
-    times, each = effort.of(4, 80), 12
+    times, each = effort.of(2, 80), 12
     source = house.base / "bundle"
     shutil.copytree(house.settings["model"], source)
     house.configure(model=str(source))

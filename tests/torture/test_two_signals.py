@@ -35,7 +35,7 @@ def together(libraries: list[Path]) -> Tree:
 
 
 def test_reloads_in_mid_batch(house: House, effort: Effort, figures: Figures) -> None:
-    times, each = effort.of(3, 120), 12
+    times, each = effort.of(2, 120), 12
     dice = random.Random(5)
     libraries = [house.library, house.base / "library-2"]
     roots = [house.dcim, house.base / "more"]
@@ -73,7 +73,7 @@ def test_reloads_in_mid_batch(house: House, effort: Effort, figures: Figures) ->
 def test_the_end_in_the_middle_of_a_start_or_a_reload(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, each = effort.of(2, 150), 6
+    times, each = effort.of(1, 150), 6
     dice = random.Random(11)
     for number in range(times):
         audit.expected |= pour(house.dcim, range(number * each, (number + 1) * each))
@@ -103,7 +103,7 @@ def test_the_end_in_the_middle_of_a_start_or_a_reload(
 def test_the_end_in_the_middle_of_an_undo(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, count = effort.of(3, 40), effort.of(60, 600)
+    times, count = effort.of(2, 40), effort.of(30, 600)
     dice = random.Random(3)
     audit.expected |= pour(house.dcim, range(count))
     audit.look_again()
