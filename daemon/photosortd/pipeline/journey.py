@@ -1,19 +1,17 @@
-"""Look, decide, file, note — and what each failure on the way means.
+"""One photo after the other out to the workers and back, and what each failure on the way means.
 
 Never blocks on a photo: looking is done by the vision workers, and `answered` goes on from there.
 """
 
 import errno
 import logging
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
 from photosortd.errors import PhotoError, WorldError
-from photosortd.filing import Filing, HalfFiled, Opened
-from photosortd.ledger import Ledger, Note, Version, thresholds_text
-from photosortd.pipeline.batches import Batches
-from photosortd.pipeline.companions import Companion, Companions
+from photosortd.filing import HalfFiled
+from photosortd.ledger import Ledger
+from photosortd.pipeline.companions import Companions
+from photosortd.pipeline.decisions import Decisions
 from photosortd.pipeline.dispatch import Dispatch, Outstanding
 from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
@@ -21,8 +19,7 @@ from photosortd.pipeline.outcomes import Outcomes, note_of
 from photosortd.pipeline.setbacks import Setbacks
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
 from photosortd.place import Blocked, SourceChanged
-from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
-from photosortd.vision.decide import decide
+from photosortd.records import Outcome, Source, printable
 from photosortd.vision.worker import Answer, Workers
 from photosortd.watch import Away, Watcher
 from photosortd.watch.scan import GONE
@@ -33,8 +30,6 @@ OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What keeps a photo from being opened that is no fault of this one."""
 
 _ASIDE = Outcome.SET_ASIDE
-
-DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
 
 
 class Pipeline:
@@ -56,10 +51,12 @@ class Pipeline:
         self.workers = workers
         self.gate = gate  # None: a dry run files nothing
         self._outcomes = Outcomes(ledger, intake, on_done)
-        self._batches = Batches(ledger.placements, batch_kind)
         self._companions = Companions(ledger, watcher, intake)
         self._dispatch = Dispatch(watcher, intake, workers, self._companions)
         self._setbacks = Setbacks()
+        self._decisions = Decisions(
+            ledger, intake, gate, self._companions, self._outcomes, self._setbacks, batch_kind
+        )
 
     @property
     def rules(self) -> Rules:
@@ -193,16 +190,16 @@ class Pipeline:
             self.intake.settler.incomplete(trip.source, trip.stamp, now)
             self.intake.keep_waiting(trip.source, f"the rest of it: {lack}")
         elif answer.seen is not None:
-            self._seen(out, answer.seen, answer.companions, now, wall)
+            self._decisions.seen(out, answer.seen, answer.companions, now, wall)
         elif lack is not None:
             self._outcomes.finish(note_of(trip, wall, reason=lack), Outcome.TRUNCATED, trip)
-            self._look_after(trip, (), now)
+            self._decisions.look_after(trip, (), now)
         elif trip.late:
-            self._late(out, wall)
+            self._decisions.late(out, wall)
         else:
             reason = answer.unreadable or "not a photo"
             self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.UNREADABLE, trip)
-            self._look_after(trip, (), now)
+            self._decisions.look_after(trip, (), now)
 
     def _failed(self, trip: Trip, reason: str, now: float, wall: float) -> None:
         """It cannot be read, or the worker died of it: try again, but not for ever."""
@@ -210,145 +207,10 @@ class Pipeline:
         if attempts >= MAX_ATTEMPTS:
             reason = f"{reason} ({attempts} attempts)"
             self._outcomes.finish(note_of(trip, wall, reason=reason), Outcome.SET_ASIDE, trip)
-            self._look_after(trip, (), now)
+            self._decisions.look_after(trip, (), now)
             return
         shown = printable(trip.source.full)
         log.warning("attempt %d at %s failed: %s", attempts, shown, reason)
         self.intake.release(trip.source)
         delay = 0.0 if self.rules.once else ATTEMPT_DELAYS[attempts - 1]
         self.intake.again(trip.source, now + delay)
-
-    def _seen(
-        self,
-        out: Outstanding,
-        seen: Seen,
-        missing: Sequence[str | None],
-        now: float,
-        wall: float,
-    ) -> None:
-        """A photo was decoded and scored: is it news, whose is it, where does it go?"""
-        trip = out.trip
-        assert out.photo is not None
-        if Stamp.of(os.fstat(out.photo)) != trip.stamp:
-            raise SourceChanged(trip.source.full)
-        whole = [each for each, lack in zip(out.companions, missing, strict=True) if lack is None]
-        note = note_of(trip, wall, sha256=seen.sha256)
-        before = self.ledger.version(trip.source)
-        owner = self.ledger.owner(seen.sha256)
-        if before is not None and self._unchanged(before, seen):
-            self.ledger.touch(before.id, note)
-            self.intake.release(trip.source)
-            whole = []
-        elif owner is None or owner.outcome is None or (before and owner.id == before.id):
-            # An unfinished claim yields to whoever comes next.
-            self._decide(out, note, seen, whole, wall)
-        else:
-            self._duplicate(out, note, owner, whole, wall)
-        self._look_after(trip, whole, now)
-
-    def _unchanged(self, before: Version, seen: Seen) -> bool:
-        """Only the stat changed: the content was decided already, and not by another bundle."""
-        same = before.sha256 == seen.sha256 and before.outcome in DECIDED
-        return same and not self._decide_anew(before)
-
-    def _decide_anew(self, version: Version) -> bool:
-        written = thresholds_text(version.thresholds)
-        return self.rules.again and version.current and self.rules.differ(version.bundle, written)
-
-    def _duplicate(
-        self, out: Outstanding, note: Note, owner: Version, whole: list[Companion], wall: float
-    ) -> None:
-        """The companions that came with it may still be news to the photo that was filed."""
-        if whole and not self.rules.dry:
-            self._companions.follow(owner, whole, self._filing(wall), self._batches.at(wall), wall)
-        reason = f"the same bytes as {printable(owner.source.full)}"
-        self._outcomes.finish(replace(note, reason=reason), Outcome.DUPLICATE, out.trip)
-
-    def _decide(
-        self, out: Outstanding, note: Note, seen: Seen, whole: list[Companion], wall: float
-    ) -> None:
-        rules = self.rules
-        scores = dict(zip(rules.names, seen.scores, strict=True))
-        verdict = decide(scores, rules.thresholds, rules.margin)
-        decided = Decided(seen, verdict, rules.bundle_id, scores, rules.thresholds)
-        note = replace(note, decided=decided)
-        targets = list(verdict.categories)
-        if not targets and rules.unsorted is not None:
-            targets = [rules.unsorted]
-        placed: tuple[Placement, ...] = ()
-        if targets and not rules.dry:
-            placed = self._file(out, note, whole, targets, wall)
-        else:
-            version = self.ledger.finish(note, verdict.outcome)
-            self._companions.note_unfiled(version, whole, wall)
-            self._batches.goes_on(wall)
-        batch = self._batches.current if placed else None
-        self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets, placed, batch=batch)
-
-    def _file(
-        self,
-        out: Outstanding,
-        note: Note,
-        whole: list[Companion],
-        targets: list[str],
-        wall: float,
-    ) -> tuple[Placement, ...]:
-        assert out.photo is not None
-        assert note.sha256 is not None
-        trip = out.trip
-        photo = Opened(trip.source, trip.stamp, out.photo, trip.seen_at, note.sha256)
-        shot = [(photo, note), *self._companions.readable(whole, wall)]
-        filing, batch = self._filing(wall), self._batches.at(wall)
-        try:
-            placed = filing.file_shot(shot, targets, batch, wall)
-        except PhotoError:
-            if len(shot) == 1:
-                raise
-            # Perhaps a companion that no file there may be as large as: not its photo's fault.
-            # They are looked at once more by themselves, and found out.
-            whole.clear()
-            placed = filing.file_shot(shot[:1], targets, batch, wall)
-        self._went_well(trip.source)
-        return placed
-
-    def _went_well(self, source: Source) -> None:
-        self._setbacks.success(source)
-        if self.gate is not None:
-            self.gate.went_well()
-
-    def _filing(self, wall: float) -> Filing:
-        assert self.gate is not None
-        return self.gate.filing(self.rules.style, wall)
-
-    def _late(self, out: Outstanding, wall: float) -> None:
-        """A whole companion whose photo was decided before."""
-        trip, (companion,) = out.trip, out.companions
-        _, note = self._companions.opened(companion, wall)
-        before = self.ledger.version(trip.source)
-        leader = self._companions.leader_of(trip.source)
-        if before is not None and before.sha256 == note.sha256 and before.outcome in DECIDED:
-            self.ledger.touch(before.id, note)
-            self.intake.release(trip.source)
-        elif before is not None and self._companions.was_filed(before, leader):
-            reason = "changed after it was filed; the filed copy stays as it is"
-            self._outcomes.finish(
-                replace(note, leader=before.leader, reason=reason), Outcome.IGNORED, trip
-            )
-        elif leader is None:
-            self._outcomes.finish(replace(note, reason="without its photo"), Outcome.IGNORED, trip)
-        elif self.rules.dry:
-            self._outcomes.finish(replace(note, leader=leader.id), Outcome.PLACED, trip)
-        else:
-            filing, batch = self._filing(wall), self._batches.at(wall)
-            self._companions.follow(leader, [companion], filing, batch, wall)
-            self.intake.release(trip.source)
-
-    def _look_after(self, trip: Trip, taken: Iterable[Companion], now: float) -> None:
-        """Companions that did not travel along are looked at once more, now that it is known."""
-        along = {each.source for each in taken}
-        for source in along:
-            self.intake.release(source)
-        for name in trip.companions:
-            source = trip.source.sibling(name)
-            if source not in along:
-                self.intake.again(source, now)
