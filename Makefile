@@ -4,6 +4,8 @@
 #   make test     every test that this machine can run
 #   make torture  the proof that nothing is lost, in its long form (hours; as root)
 #                 (PART=kill: one part alone, tests/torture/test_kill.py)
+#   make bench    how fast the daemon is, each beside its yardstick (hours; WHAT=backfill: one
+#                 alone, BENCH=--short: a look whether it works)
 #   make bench-train  the trainer against a plain Keras script   (PHOTOS=DIR: yours)
 #   make check    format, lint, types, import layers, imports without TensorFlow
 #
@@ -16,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture bench-train check format demo-bundle install uninstall clean
+.PHONY: help demo test torture bench bench-train check format demo-bundle install uninstall clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +55,13 @@ torture: $(VENV)/.dev
 	@mkdir -p build
 	@$(BIN)/python -m pytest tests/torture$(PART:%=/test_%.py) --effort=long \
 	  --figures=build/torture$(PART:%=-%).md $(PYTEST)
+
+WHAT ?= backfill latency scaling
+
+bench: $(VENV)/.dev
+	@mkdir -p build/bench
+	@set -e; for what in $(WHAT); do \
+	  $(BIN)/python benchmarks/$$what.py --json build/bench/$$what.json $(BENCH); echo; done
 
 bench-train: $(VENV)/.dev
 	@$(BIN)/python benchmarks/train.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(BENCH)

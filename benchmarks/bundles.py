@@ -7,11 +7,11 @@ otherwise stay in the one that measures.
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CATEGORIES = ("everything", "animal", "city", "food", "group", "me")
-"""Every photo is filed into the first and into no other: one copy each, whatever the weights."""
+CATEGORIES = ("animal", "city", "food", "group", "me", "place")
 
 MODEL = "model.keras"
 
@@ -35,20 +35,36 @@ KINDS = {
 class Made:
     """The bundle, and the Keras model that it was made of."""
 
+    name: str
     bundle: Path
-    keras: Path
-    kind: Kind
+    keras: Path | None  # None: somebody else's bundle
 
 
 def make_bundle(kind: str, directory: Path, weights_dir: str = "") -> Made:
     """Below `directory`, where it is kept: made only if it is not there yet."""
     home = directory / "bundles" / f"{kind}{'-weights' if weights_dir else ''}"
-    made = Made(home / "bundle", home / MODEL, KINDS[kind])
-    if not (made.bundle.is_dir() and made.keras.is_file()):
+    made = Made(kind, home / "bundle", home / MODEL)
+    if not (made.bundle.is_dir() and (home / MODEL).is_file()):
         home.mkdir(parents=True, exist_ok=True)
         asked = [kind, str(home), "--weights-dir", weights_dir]
         subprocess.run([sys.executable, __file__, *asked], check=True, stdout=subprocess.DEVNULL)
     return made
+
+
+def add_options(parser: argparse.ArgumentParser, kinds: Sequence[str]) -> None:
+    parser.add_argument("--kinds", nargs="+", default=list(kinds), choices=KINDS)
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="one of yours instead")
+    parser.add_argument("--weights-dir", default="", help="of mobilenet_v2; without: random ones")
+
+
+def chosen(asked: argparse.Namespace) -> Iterator[Made]:
+    """What `add_options` lets one choose."""
+    if asked.bundle:
+        yield Made("your bundle", asked.bundle.resolve(), None)
+        return
+    for kind in asked.kinds:
+        weights = asked.weights_dir if kind == "mobilenet_v2" else ""
+        yield make_bundle(kind, asked.work, weights)
 
 
 def main() -> None:
@@ -82,7 +98,7 @@ def _bundle(kind: Kind, model: object, directory: Path) -> None:
     from photosortd.vision.bundle import Category, write_bundle
     from photosortd.vision.decode import decode
 
-    categories = [Category(CATEGORIES[0], 0.0), *(Category(name, None) for name in CATEGORIES[1:])]
+    categories = [Category(name, 0.5) for name in CATEGORIES]
     drawings = golden.drawings()
 
     def pictures() -> "list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]":

@@ -39,7 +39,8 @@ def file_system(path: Path) -> str:
 def _processor() -> str:
     """'model name' on x86, 'Model' on a Raspberry Pi."""
     lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
-    said = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    pairs = (line.partition(":") for line in lines)
+    said = {name.strip(): value.strip() for name, _, value in pairs}
     return said.get("model name") or said.get("Model") or platform.machine()
 
 

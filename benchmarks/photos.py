@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 SHARED = Path(__file__).resolve().parents[2] / "shared/camera"
+PREFIX = "IMG_"
 _SIZE = (4000, 3000)
 _DRAWN = 5  # different ones; the others are the same with other bytes
 _GRAIN = 12  # of grey levels: a drawn photo then has about 3 MB, as one of a phone
@@ -31,7 +32,7 @@ def write(sources: Sequence[bytes], count: int, into: Path) -> list[Path]:
     into.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, data in zip(range(count), distinct(sources), strict=False):
-        paths.append(into / f"IMG_{number:06d}.jpg")
+        paths.append(into / f"{PREFIX}{number:06d}.jpg")
         paths[-1].write_bytes(data)
     return paths
 

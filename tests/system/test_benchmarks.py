@@ -1,0 +1,76 @@
+"""The benchmarks of the daemon run from end to end, and their figures can be what they claim.
+
+With the tiny bundle and little photos: how fast they are says nothing here.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drawing import draw_photo
+from tiny import TINY
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def originals(tmp_path):
+    directory = tmp_path / "originals"
+    directory.mkdir()
+    for number in range(3):
+        (directory / f"{number}.jpg").write_bytes(draw_photo(seed=number, size=(1200, 900)))
+    return directory
+
+
+def measured(name: str, originals: Path, *options: str) -> dict[str, Any]:
+    """What the short form of a benchmark found."""
+    work = originals.parent / "work"
+    path = originals.parent / "found.json"
+    given = ["--short", "--bundle", TINY, "--originals", originals, "--work", work, "--json", path]
+    said = subprocess.run(
+        [sys.executable, BENCHMARKS / f"{name}.py", *given, *options],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert said.returncode == 0, said.stderr
+    assert list(work.glob("run-*")) == []
+    found: dict[str, Any] = json.loads(path.read_text())
+    assert found["title"] in said.stdout
+    return found
+
+
+def test_a_backfill_is_measured_beside_its_limit(originals):
+    found = measured("backfill", originals, "--photos", "12")
+    limit, ours, *parts = found["rows"].values()
+    for each in (limit, ours):
+        assert 0 < each["with start and end"]["median"] < each["photos"]["median"]
+        assert each["workers"]["median"] > 0
+    spent = [row["ms a photo"]["median"] for row in parts if row]
+    assert len(spent) == 7
+    assert all(ms > 0 for ms in spent)
+    assert found["checks"][0]["at_least"] == 0.9
+
+
+def test_latency_is_measured_beside_the_work_alone(originals):
+    found = measured("latency", originals, "--archive", "300")
+    rows = found["rows"]
+    assert rows["your bundle: all three alone"]["ms"]["median"] > 0
+    for writer in ("mv", "syncthing", "cp"):
+        assert len(rows[f"your bundle: {writer} at rest"]["ms"]["values"]) == 3
+    closed, renamed = (rows[f"your bundle: {w} at rest"]["ms"]["median"] for w in ("cp", "mv"))
+    assert closed >= 500
+    assert renamed < closed
+    assert any("during a backfill" in name for name in rows)
+
+
+def test_scaling_is_measured_for_every_crew(originals):
+    found = measured("scaling", originals, "--photos", "8", "--workers", "1", "2")
+    assert len(found["rows"]) == 4
+    for row in found["rows"].values():
+        assert 0 < row["of the parent"]["median"] < row["memory"]["median"]
+    assert found["machine"]["cores"] > 0
