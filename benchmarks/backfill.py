@@ -96,7 +96,7 @@ def _clean(directory: Path) -> None:
 def _limit(made: Made, source: Path, base: Path, workers: int, threads: int) -> Sorted:
     command = yardstick("limit.py", made.bundle, source, base / "library", workers, threads)
     used, found = _run(command, base)
-    return Sorted(int(found["photos"]), used, found["seconds"], int(found["photos"]))
+    return Sorted(int(found["photos"]), used, found["seconds"])
 
 
 def _plain(model: Path, source: Path, base: Path, count: int) -> float:

@@ -1,6 +1,8 @@
 """Photos to measure with: what cameras made, or drawn ones that cost about as much to decode."""
 
+import os
 import random
+import time
 from collections.abc import Iterator, Sequence
 from itertools import count as numbers
 from pathlib import Path
@@ -11,6 +13,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared/camera"
 PREFIX = "IMG_"
 _SIZE = (4000, 3000)
 _DRAWN = 5  # different ones; the others are the same with other bytes
+_REST = 2.1  # seconds: settle.quiet as it is by default, and a little
 _GRAIN = 12  # of grey levels: a drawn photo then has about 3 MB, as one of a phone
 
 
@@ -28,12 +31,18 @@ def distinct(sources: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def write(sources: Sequence[bytes], count: int, into: Path) -> list[Path]:
-    """So many photos with names of their own, in one directory."""
+    """So many photos with names of their own, in one directory.
+
+    They are at rest when this returns, as those of an archive are: what has just been written is
+    waited for, and then counts as live.
+    """
     into.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, data in zip(range(count), distinct(sources), strict=False):
         paths.append(into / f"{PREFIX}{number:06d}.jpg")
         paths[-1].write_bytes(data)
+    os.sync()
+    time.sleep(_REST)
     return paths
 
 

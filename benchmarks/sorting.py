@@ -20,8 +20,7 @@ class Sorted:
 
     photos: int
     used: Followed  # its seconds are those of the whole command, its start and its end with it
-    going: float  # seconds without its start and its end
-    meanwhile: int  # photos that were filed in these
+    going: float  # seconds from the scan that found the first to the last one's name
 
     @property
     def whole_rate(self) -> float:
@@ -29,7 +28,7 @@ class Sorted:
 
     @property
     def going_rate(self) -> float:
-        return self.meanwhile / self.going
+        return self.photos / self.going
 
 
 def sort_once(
@@ -53,9 +52,10 @@ def sort_once(
     placed = house.outcomes()["placed"]
     if running.process.returncode != 0 or placed != count:
         raise SystemExit(f"{placed} of {count} photos were placed: {running.said()[-2000:]}")
-    ((first, last),) = house.query("SELECT min(done_at), max(done_at) FROM version")
-    # The first ends the start: its own time does not count, and neither does it.
-    return Sorted(count, used, max(last - first, 1e-3), count - 1)
+    ((found,),) = house.query("SELECT min(seen_at) FROM version")
+    # A rename is the last change of a file's inode: it tells when its name was there.
+    named = max(path.stat().st_ctime for path in house.library.glob("*/*"))
+    return Sorted(count, used, named - found)
 
 
 def household(
