@@ -147,6 +147,10 @@ def _figures(runs: Sequence[Sorted]) -> dict[str, Series]:
     }
 
 
+def _cpu(runs: Sequence[Sorted]) -> Series:
+    return Series.of([run.used.parent.cpu + run.used.children.cpu for run in runs])
+
+
 def _checks(kind: str, turns: Turns) -> list[Check]:
     ours, limit = _figures(turns.ours), _figures(turns.limits)
     going = ours["photos"]
@@ -159,6 +163,7 @@ def _checks(kind: str, turns: Turns) -> list[Check]:
         Check(f"{kind}: of the limit", going.by(limit["photos"]), at_least=OF_THE_LIMIT),
         Check(f"{kind}: of the limit, both with start and end", whole, at_least=OF_THE_LIMIT),
         Check(f"{kind}: slower than the limit, a photo", Series.of(lost, "ms")),
+        Check(f"{kind}: times the limit's CPU", _cpu(turns.ours).by(_cpu(turns.limits))),
     ]
     if turns.plain:
         times = going.by(Series.of(turns.plain))
