@@ -56,7 +56,7 @@ torture: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/torture$(PART:%=/test_%.py) --effort=long \
 	  --figures=build/torture$(PART:%=-%).md $(PYTEST)
 
-WHAT ?= backfill latency scaling
+WHAT ?= start scan rest backfill latency scaling small
 
 bench: $(VENV)/.dev
 	@mkdir -p build/bench

@@ -79,6 +79,17 @@ def below(pid: int) -> Iterator[int]:
                 yield from below(child)
 
 
+def running_time(pid: int) -> float:
+    """Seconds for which the threads that there are now have run, to the nanosecond."""
+    lines = [each.read_text() for each in Path(f"/proc/{pid}").glob("task/*/schedstat")]
+    return sum(int(line.split()[0]) for line in lines) / 1e9
+
+
+def peak(pid: int) -> int:
+    """The most bytes of memory that the process ever held, with pages of mapped files."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM")
+
+
 def _waits(process: Path) -> int:
     """Of all threads that there are now; `status` itself tells of the first alone."""
     count = 0

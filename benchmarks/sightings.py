@@ -73,6 +73,11 @@ class Sightings(threading.Thread):
             raise SystemExit(f"{directory / name}: not there after {seconds:g} s")
         return sighting.at
 
+    def hear_more(self, than: int, seconds: float) -> None:
+        """Wait until more than so many events were noted, or for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.seen) > than, seconds)
+
     def last(self, directory: Path, name: str) -> float:
         """When its writer was done with it."""
         with self._changed:

@@ -23,8 +23,15 @@ def bare() -> None:
 
 @pytest.fixture(scope="session")
 def installed(bare: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The disk of a machine after `make install`, with ann, who owns photos."""
+    """The disk of a machine on which photosortd was installed."""
     disk = tmp_path_factory.mktemp("installed")
+    install(disk)
+    yield disk
+    shutil.rmtree(disk)
+
+
+def install(disk: Path) -> None:
+    """Make the disk of a machine after `make install`, with ann, who owns photos."""
     machine = Machine(disk).boot()
     try:
         machine.run("useradd", "--create-home", "--uid", "1500", "ann")
@@ -35,8 +42,6 @@ def installed(bare: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         machine.power_off()
     finally:
         machine.unplug()
-    yield disk
-    shutil.rmtree(disk)
 
 
 @pytest.fixture

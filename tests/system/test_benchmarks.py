@@ -27,10 +27,14 @@ def originals(tmp_path):
 
 
 def measured(name: str, originals: Path, *options: str) -> dict[str, Any]:
+    """What the short form of a benchmark that sorts photos found."""
+    return found_by(name, originals.parent, "--bundle", TINY, "--originals", originals, *options)
+
+
+def found_by(name: str, base: Path, *options: str | Path) -> dict[str, Any]:
     """What the short form of a benchmark found."""
-    work = originals.parent / "work"
-    path = originals.parent / "found.json"
-    given = ["--short", "--bundle", TINY, "--originals", originals, "--work", work, "--json", path]
+    work, path = base / "work", base / "found.json"
+    given = ["--short", "--work", work, "--json", path]
     said = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", *given, *options],
         capture_output=True,
@@ -74,3 +78,30 @@ def test_scaling_is_measured_for_every_crew(originals):
     for row in found["rows"].values():
         assert 0 < row["of the parent"]["median"] < row["memory"]["median"]
     assert found["machine"]["cores"] > 0
+
+
+def test_a_start_is_measured_beside_what_it_imports(originals):
+    found = measured("start", originals, "--directories", "20")
+    rows = found["rows"]
+    empty, ready, filed = (
+        rows[name]["time"]["median"] for name in ("an empty Python", "READY=1", "first photo filed")
+    )
+    assert empty < ready < filed
+    assert (
+        rows["--help: all imports"]["time"]["median"]
+        < rows["daemon: all imports"]["time"]["median"]
+    )
+    assert rows["worker: imports numpy"]["time"]["median"] > 0
+    assert "--help imports and has no use for: nothing heavy" in found["notes"]
+
+
+def test_a_scan_is_measured_beside_find(tmp_path):
+    found = found_by("scan", tmp_path, "--files", "400", "--directories", "20")
+    rows = found["rows"]
+    assert rows["warm: find"]["times find"]["median"] == 1.0
+    assert rows["warm: --once over the archive"]["time"]["median"] > 0
+    assert rows["the daemon with many files"]["most memory"]["median"] > 10
+    assert rows["the ledger: outcomes committed"]["rate"]["median"] > 0
+    assert rows["undo --dry-run of everything"]["time"]["median"] > 0
+    names = [check["name"] for check in found["checks"]]
+    assert {"status", "why", "undo --dry-run of a batch"} <= set(names)
