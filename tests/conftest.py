@@ -4,8 +4,9 @@ import compileall
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -47,6 +48,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(BOOTED))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the photos and files in ../shared"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """What is said of names that are no UTF-8 goes from one process to the other as UTF-8."""
+    return _as_utf8((yield))
+
+
+def _as_utf8(said: Any) -> Any:
+    if isinstance(said, str):
+        return said.encode("utf-8", "backslashreplace").decode()
+    if isinstance(said, dict):
+        return {_as_utf8(key): _as_utf8(value) for key, value in said.items()}
+    return type(said)(map(_as_utf8, said)) if isinstance(said, list | tuple) else said
 
 
 @pytest.fixture(autouse=True)

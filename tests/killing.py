@@ -24,7 +24,7 @@ from running import COMMAND, House, Running, eventually
 
 CHANGING = (
     *("openat", "mkdir", "mkdirat", "write", "pwrite64", "copy_file_range", "sendfile", "ioctl"),
-    *("fsync", "fdatasync", "fadvise64", "truncate", "ftruncate", "utimensat", "fchmod"),
+    *("fsync", "fdatasync", "truncate", "ftruncate", "utimensat", "fchmod"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"),
     *("unlink", "unlinkat", "rmdir", "flock", "fcntl"),
 )

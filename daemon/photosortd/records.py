@@ -182,6 +182,8 @@ class Decided:
 
 def printable(path: str) -> str:
     """`path` on one line for a terminal, a log or JSON: odd bytes and controls as escapes."""
+    if path.isprintable():
+        return path  # nearly all are
     return "".join(_shown(char) for char in path)
 
 

@@ -118,8 +118,9 @@ class Service:
         return not len(pipeline.intake) and pipeline.intake.next_due() is None
 
     def _startup(self) -> None:
-        self._pipeline.workers.start(self.between)
+        self._pipeline.workers.begin()  # they load the model while the watches are set
         set_watches(self._pipeline.watcher, self._flags, self._notifier)
+        self._pipeline.workers.start(self.between)
         self._notifier.ready()
         with self._waiting_for_the_world():
             self._teller.tell(self._pipeline, time.monotonic())

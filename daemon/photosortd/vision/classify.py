@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +30,9 @@ class _Interpreter(Protocol):
 
 def runtime() -> str:
     """Name and version of the TFLite runtime, such as 'ai-edge-litert 2.1.0'."""
+    # As slow to import as the runtime itself, and no worker asks.
+    from importlib.metadata import PackageNotFoundError, version
+
     distribution = _runtime()[1]
     try:
         return f"{distribution} {version(distribution)}"

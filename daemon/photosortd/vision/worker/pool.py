@@ -52,14 +52,19 @@ class Workers:
     def pids(self) -> tuple[int, ...]:
         return tuple(slot.process.pid for slot in self._slots if slot.process is not None)
 
+    def begin(self) -> None:
+        """Start the processes, and wait for nothing; `start` does."""
+        self._tend()
+
     def start(self, between: Callable[[], None] = nothing) -> None:
-        """Start the processes and wait until each has loaded the bundle.
+        """Start the processes where they are not, and wait until each has loaded the bundle.
 
         `between` is called every second meanwhile; what it raises ends them and passes on.
         Raises BundleError if one refuses it or dies on it again and again, WorldError if
         processes or their threads cannot be had, or are killed from outside.
         """
         try:
+            self._listen(0.0, None)  # first: since they began, any deadline may have gone by
             while not all(slot.ready for slot in self._slots):
                 self._tend()
                 for slot in self._slots:
