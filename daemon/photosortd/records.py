@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -29,9 +30,11 @@ FAILED = frozenset({Outcome.TRUNCATED, Outcome.UNREADABLE, Outcome.SET_ASIDE, Ou
 """Outcomes that make `--once` exit 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What a file looked like at one glance. Inode and ctime are hints, never keys."""
+class Stamp(NamedTuple):
+    """What a file looked like at one glance. Inode and ctime are hints, never keys.
+
+    A tuple: a scan makes one of every file that there is.
+    """
 
     size: int
     mtime_ns: int

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ def test_a_file_is_known_by_its_directory_after_it_was_finished(ledger: Ledger) 
     known = ledger.known("/dcim", "sub")
     assert list(known) == ["a.jpg"]
     assert known["a.jpg"].matches(STAMP)
-    assert not known["a.jpg"].matches(replace(STAMP, ctime_ns=3))
+    assert not known["a.jpg"].matches(STAMP._replace(ctime_ns=3))
     assert ledger.known("/dcim", "") == {}
     assert ledger.known("/other", "sub") == {}
 
@@ -80,7 +79,7 @@ def test_names_that_are_no_text_survive(ledger: Ledger) -> None:
 
 def test_changed_content_is_a_new_version_and_the_old_one_is_remembered(ledger: Ledger) -> None:
     first = place(ledger)
-    second = ledger.finish(note(sha256=B, stamp=replace(STAMP, size=6)), Outcome.NONE)
+    second = ledger.finish(note(sha256=B, stamp=STAMP._replace(size=6)), Outcome.NONE)
     assert first != second
     history = ledger.history(Source("/dcim", "a.jpg"))
     assert [(v.id, v.current) for v in history] == [(second, True), (first, False)]
@@ -88,7 +87,7 @@ def test_changed_content_is_a_new_version_and_the_old_one_is_remembered(ledger: 
 
 def test_the_same_content_with_another_stat_is_the_same_version(ledger: Ledger) -> None:
     first = place(ledger)
-    changed = replace(STAMP, ctime_ns=99)
+    changed = STAMP._replace(ctime_ns=99)
     ledger.touch(first, note(stamp=changed))
     version = ledger.version(Source("/dcim", "a.jpg"))
     assert version is not None
@@ -161,7 +160,7 @@ def test_a_placement_that_stands_is_never_intended_again(ledger: Ledger) -> None
 
 def test_a_failure_takes_no_decision_back(ledger: Ledger) -> None:
     version = place(ledger)
-    locked = replace(STAMP, ctime_ns=99)
+    locked = STAMP._replace(ctime_ns=99)
     ledger.finish(note(sha256=None, stamp=locked, reason="may not be read"), Outcome.UNREADABLE)
     ledger.attempt(note(sha256=None, stamp=locked, reason="crashed"))
     found = ledger.version(Source("/dcim", "a.jpg"))

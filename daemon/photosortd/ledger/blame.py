@@ -27,6 +27,7 @@ FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite raises: the second where it cites a damaged name in its message."""
 
 Value = TypeVar("Value")
+Given = TypeVar("Given")  # a row, or several
 
 
 class Cursor(sqlite3.Cursor):
@@ -102,11 +103,11 @@ def damaged(path: str, why: object) -> ConfigError:
     )
 
 
-def understood(read: Callable[[sqlite3.Row], Value]) -> Callable[[sqlite3.Row], Value]:
+def understood(read: Callable[[Given], Value]) -> Callable[[Given], Value]:
     """A row that holds what we never write was damaged, even if SQLite did not notice."""
 
     @wraps(read)
-    def reading(row: sqlite3.Row) -> Value:
+    def reading(row: Given) -> Value:
         try:
             return read(row)
         except (ValueError, TypeError) as error:

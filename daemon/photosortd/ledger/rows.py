@@ -4,13 +4,16 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from photosortd.records import Decided, Outcome, Placement, PlacementState, Source, Stamp
 
+_END = 1 << 63  # SQLite's integers are smaller
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a scan needs to know of a file: is it new to us?"""
+
+class Known(NamedTuple):
+    """What a scan needs to know of a file: is it new to us? A tuple, as there are so many."""
 
     size: int
     mtime_ns: int
@@ -22,10 +25,10 @@ class Known:
 
     def matches(self, stamp: Stamp) -> bool:
         """False sends the file through again; the same content then only updates the row."""
-        return (self.size, self.mtime_ns, self.ctime_ns) == (
-            stamp.size,
-            nanoseconds(stamp.mtime_ns),
-            nanoseconds(stamp.ctime_ns),
+        return (
+            self.size == stamp.size
+            and self.mtime_ns == nanoseconds(stamp.mtime_ns)
+            and self.ctime_ns == nanoseconds(stamp.ctime_ns)
         )
 
 
@@ -139,7 +142,7 @@ def signed(number: int) -> int:
 
 def nanoseconds(time: int) -> int:
     """The nearest that SQLite can hold, up to the year 2262: file systems take stranger times."""
-    return max(-1 << 63, min(time, (1 << 63) - 1))
+    return time if -_END <= time < _END else max(-_END, min(time, _END - 1))
 
 
 def unsigned(number: int) -> int:
@@ -147,4 +150,8 @@ def unsigned(number: int) -> int:
 
 
 def outcome_of(value: str | None) -> Outcome | None:
-    return None if value is None else Outcome(value)
+    """Raises ValueError for what is no outcome."""
+    if value is None:
+        return None
+    known = _OUTCOMES.get(value)
+    return Outcome(value) if known is None else known

@@ -15,6 +15,9 @@ from photosortd.settle import Rest, Settler
 from photosortd.shots import group, kind
 from photosortd.watch import Listing
 
+STRIDE = 200
+"""Known files between two signs of life."""
+
 
 class Intake:
     """Turns listings into trips. Volatile, except that it notes files that go nowhere."""
@@ -148,15 +151,26 @@ class Intake:
         `arrived` are names that were renamed into place; `now` is monotonic, `wall` since the
         epoch, both in seconds.
         """
-        known = self._ledger.known(listing.root, listing.directory, listing.files)
+        found = self._news(listing, wall)
         news = 0
-        for shot in group(listing.files):
+        for shot in group(listing.files) if found else ():
             self.between()
-            fresh = [name for name in _names(shot) if self._fresh(name, listing, known, wall)]
+            fresh = [name for name in _names(shot) if name in found]
             news += sum(_source(listing, name) not in self._first_seen for name in fresh)
             if fresh:
                 self._take_in(shot, fresh, listing, now, wall, live, arrived)
         return news
+
+    def _news(self, listing: Listing, wall: float) -> set[str]:
+        """What is to be looked at in a directory. In most of them nothing is: that is quick."""
+        known = self._ledger.known(listing.root, listing.directory, listing.files)
+        found = set()
+        for number, name in enumerate(listing.files, 1):
+            if number % STRIDE == 0:
+                self.between()
+            if self._fresh(name, listing, known, wall) and kind(name) is not Kind.OTHER:
+                found.add(name)
+        return found
 
     def _fresh(self, name: str, listing: Listing, known: Mapping[str, Known], wall: float) -> bool:
         before, stamp = known.get(name), listing.files[name]

@@ -82,15 +82,22 @@ class Rules:
     def with_patterns(self, directory: str, origin: str, lines: Iterable[str]) -> "Rules":
         """These rules and further patterns that count from `directory`. Raises ValueError."""
         kept = tuple(lines)
-        layer = _Layer(directory, origin, kept, _compiled(kept))
-        return Rules((*self.layers, layer))
+        spec = _compiled(kept)
+        if not any(pattern.include is not None for pattern in spec.patterns):
+            return self  # nothing but comments: asked of nobody
+        return Rules((*self.layers, _Layer(directory, origin, kept, spec)))
 
     def ignored(self, path: str, *, directory: bool) -> str | None:
         """The rule that ignores `path` (below the root), or None. Looks at no parent of it."""
-        rule = built_in(os.path.basename(path), directory=directory)
+        return self.ignore(*os.path.split(path), is_directory=directory)
+
+    def ignore(self, directory: str, name: str, *, is_directory: bool) -> str | None:
+        """The same of a `name` in a `directory`: what a scan asks of every name that there is."""
+        rule = built_in(name, directory=is_directory)
         if rule or not self.layers:
             return rule
-        shown = f"{path}/" if directory else path
+        path = os.path.join(directory, name)
+        shown = f"{path}/" if is_directory else path
         for layer in reversed(self.layers):
             if verdict := layer.judge(shown):
                 ignored, rule = verdict

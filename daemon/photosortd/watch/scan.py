@@ -76,18 +76,18 @@ def read_directory(
 
 def _add(entry: os.DirEntry[str], directory: str, contents: Contents) -> None:
     """Note one entry unless it is ignored, a link, or special."""
-    path = os.path.join(directory, entry.name)
+    name = entry.name
     try:
-        if entry.is_dir(follow_symlinks=False):
-            if not contents.rules.ignored(path, directory=True):
-                contents.directories.append(entry.name)
-        elif not entry.is_file(follow_symlinks=False):
-            return
-        elif not contents.rules.ignored(path, directory=False):
-            contents.files.append(entry.name)
+        if entry.is_file(follow_symlinks=False):
+            if not contents.rules.ignore(directory, name, is_directory=False):
+                contents.files.append(name)
+        elif entry.is_dir(follow_symlinks=False) and not contents.rules.ignore(
+            directory, name, is_directory=True
+        ):
+            contents.directories.append(name)
     except OSError as error:
         if error.errno not in GONE:
-            contents.problems.append(problem(path, error))
+            contents.problems.append(problem(os.path.join(directory, name), error))
 
 
 def stamps(
