@@ -20,8 +20,10 @@ from drawing import draw_photo
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
-BOOTED = 400.0
-"""Seconds for a test that boots a machine: the first of them also installs photosortd there."""
+LONG = 400.0
+"""Seconds for a test that boots a machine (the first installs photosortd there) or trains."""
+
+TRAINER = Path(__file__).with_name("trainer")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -44,8 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Tests of one file share what they prepared; all that boot share one installed machine.
         booted = item.get_closest_marker("booted") is not None
         item.add_marker(pytest.mark.xdist_group("booted" if booted else str(item.path)))
-        if booted and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(BOOTED))
+        if (booted or TRAINER in item.path.parents) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the photos and files in ../shared"))
 

@@ -143,6 +143,9 @@ class Eyes:
     def room(self) -> int:
         return 4 - len(self._jobs)
 
+    def begin(self) -> None:
+        """They are there."""
+
     def start(self, between: Callable[[], None] = lambda: None) -> None:
         between()
 

@@ -76,7 +76,8 @@ def test_scaling_is_measured_for_every_crew(originals):
     found = measured("scaling", originals, "--photos", "8", "--workers", "1", "2")
     assert len(found["rows"]) == 4
     for row in found["rows"].values():
-        assert 0 < row["of the parent"]["median"] < row["memory"]["median"]
+        # So short a run may be over before anybody looked at its workers.
+        assert 0 < row["of the parent"]["median"] <= row["memory"]["median"]
     assert found["machine"]["cores"] > 0
 
 
