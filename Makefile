@@ -49,7 +49,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/photosortd demo $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(PYTEST)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(PYTEST)
 
 torture: $(VENV)/.dev
 	@mkdir -p build

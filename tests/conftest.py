@@ -39,14 +39,28 @@ def pytest_sessionstart() -> None:
     compileall.compile_dir(Path(photosortd.__file__).parent, quiet=2)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whatever shares what takes long to prepare is for one process to run, one by one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            if "/test_service" in path and "/integration/" not in path:
+                return "the installed machine"
+            return path if path.startswith("tests/trainer/") else nodeid
+
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root"))
-        # Tests of one file share what they prepared; all that boot share one installed machine.
         booted = item.get_closest_marker("booted") is not None
-        item.add_marker(pytest.mark.xdist_group("booted" if booted else str(item.path)))
-        if (booted or TRAINER in item.path.parents) and not item.get_closest_marker("timeout"):
+        slow = booted or TRAINER in item.path.parents
+        if slow and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(LONG))
         if item.get_closest_marker("shared") and not SHARED.is_dir():
             item.add_marker(pytest.mark.skip(reason="needs the photos and files in ../shared"))
