@@ -236,7 +236,7 @@ def test_clients_that_are_stalled_killed_and_come_again(
     needs("rclone", "curl", "vsftpd", "lftp", "smbd", "smbclient", "rsync")
     needs("sshd", "ssh", "ssh-keygen", "sftp", "scp", SFTP_SERVER, SAMBA_PYTHON)
     needs_samba_bindings()
-    count, faults = effort.of(3, 200), effort.of(2, 30)
+    count, faults = effort.of(2, 200), effort.of(1, 30)
     stage = house.base / "stage"
     stage.mkdir()
     with servers(tmp_path / "servers", house.dcim, stage) as there:

@@ -156,7 +156,7 @@ def test_directories_that_move_while_photos_arrive(
     dance = Dance(house, photos, seed=2027)
     with witnessed(house) as witness:
         for _ in range(effort.of(1, 6)):
-            for number in range(8):
+            for number in range(effort.of(4, 8)):
                 with outrun(witness) if number % 2 else nullcontext():
                     for _ in range(5):
                         dance.step()

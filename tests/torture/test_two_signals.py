@@ -103,7 +103,7 @@ def test_the_end_in_the_middle_of_a_start_or_a_reload(
 def test_the_end_in_the_middle_of_an_undo(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
-    times, count = effort.of(2, 40), effort.of(30, 600)
+    times, count = effort.of(1, 40), effort.of(30, 600)
     dice = random.Random(3)
     audit.expected |= pour(house.dcim, range(count))
     audit.look_again()

@@ -131,7 +131,7 @@ def _fact(found: dict[str, tuple[object, ...]], name: str) -> object:
 
 def test_weeks_in_minutes(house: House, audit: Audit, effort: Effort, figures: Figures) -> None:
     weeks = Weeks(house, audit, effort.of(100, WAVE))
-    waves = effort.of(500, 100_000) // weeks.size
+    waves = effort.of(400, 100_000) // weeks.size
     shutil.rmtree(house.dcim)
     house.dcim.mkdir()
     samples = []

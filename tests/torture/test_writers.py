@@ -255,7 +255,7 @@ def test_programs_that_are_stalled_killed_and_come_again(
     house: House, audit: Audit, effort: Effort, figures: Figures
 ) -> None:
     needs("tar", "unzip", "rsync", "curl")
-    count, faults = effort.of(4, 200), effort.of(2, 30)
+    count, faults = effort.of(3, 200), effort.of(1, 30)
     writers = OURS | COPIES | ARCHIVES | RSYNCS
     given = deliver_all(house, audit, writers, count, faults, effort.of(24, 12))
     assert sum(each.partial for each in given.values()) > faults
