@@ -9,6 +9,7 @@ import pytest
 
 from photosortd.errors import ConfigError, WorldError
 from photosortd.ledger import Entry, Filed, Ledger, Note, Progress, Selection, schema
+from photosortd.ledger.looking import FEW
 from photosortd.records import (
     Decided,
     Method,
@@ -75,6 +76,19 @@ def test_names_that_are_no_text_survive(ledger: Ledger) -> None:
     version = ledger.version(Source("/dcim", odd))
     assert version is not None
     assert version.source.path == odd
+
+
+@pytest.mark.parametrize("count", [1, FEW, FEW + 1, 60])
+def test_whatever_is_asked_for_by_name_is_known(ledger: Ledger, count: int) -> None:
+    """A few names one by one, many as a range: none of them may be missing."""
+    names = [f"{number:02}.jpg" for number in range(60)]
+    for name in names:
+        ledger.finish(Note(Source("/dcim", f"sub/{name}"), STAMP, 1.0, 2.0), Outcome.NONE)
+    asked = names[-count:]
+    known = ledger.known("/dcim", "sub", asked)
+    assert set(known) == set(asked)
+    assert all(known[name].matches(STAMP) for name in asked)
+    assert ledger.known("/dcim", "sub", []) == {}
 
 
 def test_changed_content_is_a_new_version_and_the_old_one_is_remembered(ledger: Ledger) -> None:
