@@ -41,6 +41,18 @@ def eventually(
         time.sleep(pause)
 
 
+def stand_still(pid: int) -> None:
+    """Stop a process, and see it stopped: on a busy machine it takes up work until then."""
+    os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
+    eventually(lambda: all(state_of(each) == "T" for each in threads.iterdir()), pause=0.001)
+
+
+def state_of(process: str | Path) -> str:
+    """The letter that the kernel gives to the state of /proc/PID or of one of its threads."""
+    return Path(process, "stat").read_text().rpartition(")")[2].split()[0]
+
+
 def read_files(directory: Path, hidden: bool = False) -> Tree:
     """{relative path: bytes}, by default without hidden files."""
     found = {}

@@ -31,6 +31,7 @@ from photosortd.vision.bundle import read_bundle
 from photosortd.vision.decide import thresholds
 from photosortd.vision.worker import Workers
 from photosortd.watch import RootSpec, Watcher
+from running import stand_still
 from tiny import TINY
 
 QUIET = 0.2  # seconds
@@ -503,7 +504,7 @@ def test_a_worker_killed_at_work_costs_an_attempt_and_the_photo_is_filed(
 ) -> None:
     daemon = start(once=True)
     (pid,) = daemon.pipeline.workers.pids()
-    os.kill(pid, signal.SIGSTOP)  # so that it is still at it when it is killed
+    stand_still(pid)  # so that it is still at it when it is killed
     (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
     daemon.until(lambda: daemon.pipeline.outstanding > 0)
     os.kill(pid, signal.SIGKILL)

@@ -35,6 +35,7 @@ from photosortd.vision.worker.protocol import (
     pack,
     unpack,
 )
+from running import stand_still, state_of
 
 TINY = str(Path(__file__).resolve().parents[1] / "assets" / "tiny-bundle")
 NAMES = ("red", "green", "blue")
@@ -359,7 +360,7 @@ def test_a_stopped_worker_is_killed_at_its_deadline(opened, draw_photo):
         workers.submit(Job(1, opened(SLOW)))
         until_begun(workers, 1)
         (pid,) = workers.pids()
-        os.kill(pid, signal.SIGSTOP)
+        stand_still(pid)
         started = time.monotonic()
         (answer,) = collected(workers, 1)
         assert answer.failed == "took longer than 3 s"
@@ -370,7 +371,7 @@ def test_a_stopped_worker_is_killed_at_its_deadline(opened, draw_photo):
 
 def test_a_worker_that_never_begins_costs_the_photo_nothing(opened, draw_photo):
     with running(seconds=2.0) as workers:
-        os.kill(workers.pids()[0], signal.SIGSTOP)
+        stand_still(workers.pids()[0])
         assert one(workers, Job(1, opened(draw_photo()))).seen
 
 
@@ -422,7 +423,7 @@ def test_workers_die_with_their_parent(tmp_path):
         [sys.executable, "-c", script, TINY], stdout=subprocess.PIPE, env=environment
     ) as parent:
         pids = [int(pid) for pid in parent.stdout.readline().split()]
-        os.kill(pids[0], signal.SIGSTOP)
+        stand_still(pids[0])
         parent.kill()
     assert len(pids) == 2
     until(lambda: not any(_alive(pid) for pid in pids))
@@ -430,7 +431,7 @@ def test_workers_die_with_their_parent(tmp_path):
 
 def _alive(pid):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state_of(f"/proc/{pid}") != "Z"
     except OSError:
         return False
 
@@ -439,7 +440,7 @@ def test_close_ends_busy_and_stopped_workers_at_once(opened):
     with running(count=2) as workers:
         workers.submit(Job(1, opened(SLOW)))
         until_begun(workers, 1)
-        os.kill(workers.pids()[1], signal.SIGSTOP)
+        stand_still(workers.pids()[1])
         started = time.monotonic()
         workers.close()
         assert time.monotonic() - started < 3
