@@ -79,6 +79,7 @@ class Seam:
             yield mock.patch.object(kernel, name, self._through(name, getattr(kernel, name)))
         yield mock.patch.object(os, "open", self._opened(os.open))
         yield mock.patch.object(os, "write", self._written(os.write))
+        yield mock.patch.object(os, "sendfile", self._sent(os.sendfile))
         yield mock.patch.object(schema.Connection, "execute", self._executed())
 
     def _through(self, what: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,6 +108,17 @@ class Seam:
                     real(descriptor, bytes(data)[: len(data) // 2])
                     raise
             return real(descriptor, data)
+
+        return call
+
+    def _sent(self, real: Callable[..., int]) -> Callable[..., int]:
+        def call(target: int, source: int, offset: int, count: int) -> int:
+            try:
+                self.pass_through("write")
+            except (Killed, OSError):
+                real(target, source, offset, (os.fstat(source).st_size - offset) // 2)
+                raise
+            return real(target, source, offset, count)
 
         return call
 

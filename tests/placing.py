@@ -223,6 +223,7 @@ class Machine:
             stack.enter_context(mock.patch.object(os, "close", self._close(os.close)))
             stack.enter_context(mock.patch.object(os, "write", self._write(os.write)))
             stack.enter_context(mock.patch.object(os, "pwrite", self._write(os.pwrite)))
+            stack.enter_context(mock.patch.object(os, "sendfile", self._write(os.sendfile)))
             yield self
 
     def _patch(self, stack: ExitStack, module: object, name: str) -> None:
@@ -256,7 +257,7 @@ class Machine:
         return call
 
     def _write(self, real: Callable[..., int]) -> Callable[..., int]:
-        def call(descriptor: int, data: bytes, *args: Any) -> int:
+        def call(descriptor: int, data: bytes | int, *args: Any) -> int:
             self._volatile.add(descriptor)
             self.tick("write")
             return real(descriptor, data, *args)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from photosortd import files
 from photosortd.errors import PhotoError, WorldError
-from photosortd.place import Library, SourceChanged, Wanted, kernel, make, parts
+from photosortd.place import Library, SourceChanged, Wanted, copying, kernel, parts
 from photosortd.place import library as library_module
 from photosortd.records import Method, PlaceMode
 from placing import litter, opened, place, sha, tree, visible
@@ -113,6 +113,37 @@ def test_a_companion_is_hashed_while_it_is_copied(library: Library, photo: Path)
     for mode in (PlaceMode.COPY, PlaceMode.HARDLINK, PlaceMode.SYMLINK):
         with opened(photo, sha256=None) as source:
             assert library.make_part(source, "food", "x", mode).sha256 == sha(BYTES)
+
+
+@pytest.fixture
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system between which and another the kernel sends nothing by itself."""
+    nowhere = OSError(errno.EINVAL, "Invalid argument")
+    monkeypatch.setattr(os, "sendfile", mock.Mock(side_effect=nowhere))
+
+
+def test_what_the_kernel_cannot_send_goes_through_a_buffer(
+    library: Library, photo: Path, food: Path, buffered: None
+) -> None:
+    place(library, photo)
+    assert visible(food) == {"IMG_1.JPG": BYTES}
+
+
+def test_where_the_kernel_stops_sending_the_buffer_goes_on(
+    library: Library, photo: Path, food: Path
+) -> None:
+    real, sent = os.sendfile, []
+
+    def sendfile(target: int, source: int, offset: int, count: int) -> int:
+        if sent:
+            raise OSError(errno.EIO, "Input/output error")
+        sent.append(real(target, source, offset, 70_001))
+        return sent[0]
+
+    with mock.patch.object(os, "sendfile", sendfile):
+        place(library, photo)
+    assert sent == [70_001]
+    assert visible(food) == {"IMG_1.JPG": BYTES}
 
 
 def test_an_empty_companion_is_placed_too(library: Library, photo: Path, food: Path) -> None:
@@ -212,10 +243,12 @@ def test_a_name_that_leads_elsewhere_is_not_linked_to(library: Library, photo: P
             library.make_part(source, "food", "IMG_1.JPG", PlaceMode.SYMLINK)
 
 
-def test_a_source_that_cannot_be_read_any_more(library: Library, photo: Path, food: Path) -> None:
+def test_a_source_that_cannot_be_read_any_more(
+    library: Library, photo: Path, food: Path, buffered: None
+) -> None:
     with (
         opened(photo, sha(BYTES)) as source,
-        mock.patch.object(os, "pread", side_effect=OSError(errno.ESTALE, "Stale file handle")),
+        mock.patch.object(os, "preadv", side_effect=OSError(errno.ESTALE, "Stale file handle")),
         pytest.raises(SourceChanged, match="cannot be read any more: Stale"),
     ):
         library.make_part(source, "food", "IMG_1.JPG", PlaceMode.COPY)
@@ -318,7 +351,8 @@ def test_a_long_part_is_synced_in_pieces(
     library: Library, photo: Path, food: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "CHUNK", 1 << 16)
-    monkeypatch.setattr(make, "_SYNC_EVERY", 1 << 20)
+    monkeypatch.setattr(files, "STRIDE", 1 << 18)
+    monkeypatch.setattr(copying, "_SYNC_EVERY", 1 << 20)
     library.methods("food")
     real, sizes = os.fsync, []
 
@@ -344,6 +378,7 @@ def test_a_long_part_is_synced_in_pieces(
     ],
 )
 @pytest.mark.parametrize("call", ["write", "fsync"])
+@pytest.mark.usefixtures("buffered")
 def test_a_failing_disk_is_the_worlds_fault_and_leaves_no_part(
     library: Library, photo: Path, food: Path, call: str, number: int, advice: str
 ) -> None:
@@ -368,6 +403,7 @@ def test_a_failing_disk_is_the_worlds_fault_and_leaves_no_part(
         (os, "stat", errno.ENAMETOOLONG, PlaceMode.SYMLINK, "name or path is longer than"),
     ],
 )
+@pytest.mark.usefixtures("buffered")
 def test_what_this_file_system_takes_of_no_disk_is_the_photos_fault(
     library: Library,
     photo: Path,
@@ -410,24 +446,30 @@ def test_one_link_too_many_when_it_is_named_is_the_photos_fault(
 def test_a_disk_that_returns_other_bytes_is_told_from_a_changed_source(
     library: Library, photo: Path, food: Path
 ) -> None:
-    real = os.write
+    def sendfile(target: int, source: int, offset: int, count: int) -> int:
+        return os.write(target, bytes(min(count, len(BYTES) - offset)))
+
     with (
         opened(photo, sha(BYTES)) as source,
-        mock.patch.object(os, "write", lambda fd, data: real(fd, bytes(len(data)))),
+        mock.patch.object(os, "sendfile", sendfile),
         pytest.raises(WorldError, match="reads back with other bytes"),
     ):
         library.make_part(source, "food", "IMG_1.JPG", PlaceMode.COPY)
     assert litter(food) == []
 
 
-def test_short_writes_are_continued(library: Library, photo: Path, food: Path) -> None:
+def test_short_writes_are_continued(
+    library: Library, photo: Path, food: Path, buffered: None
+) -> None:
     real = os.write
     with mock.patch.object(os, "write", lambda fd, data: real(fd, data[:65_537])):
         place(library, photo)
     assert visible(food) == {"IMG_1.JPG": BYTES}
 
 
-def test_our_own_mistake_is_not_blamed_on_the_world(library: Library, photo: Path) -> None:
+def test_our_own_mistake_is_not_blamed_on_the_world(
+    library: Library, photo: Path, buffered: None
+) -> None:
     library.methods("food")
     with (
         opened(photo, sha(BYTES)) as source,

@@ -6,7 +6,6 @@ link to a placed photo.
 """
 
 import errno
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,12 +13,10 @@ from contextlib import contextmanager, suppress
 from photosortd import files
 from photosortd.errors import WorldError
 from photosortd.place import kernel
+from photosortd.place.copying import copy, unreadable
 from photosortd.place.folder import Folder, photo_errors, world_errors
 from photosortd.place.parts import CANNOT, OpenSource, SourceChanged
 from photosortd.records import Method, PlaceMode, printable
-
-_SYNC_EVERY = 64 << 20
-"""Bytes between two syncs of a part, so that no single one keeps the caller waiting for long."""
 
 
 def make_part(
@@ -63,7 +60,7 @@ def _content(
         if _reflinked(part, source, mode, clone):
             method, sha256 = Method.REFLINK, source.sha256
         else:
-            method, sha256 = Method.COPY, _copied(part, source, folder)
+            method, sha256 = Method.COPY, copy(part, source, folder)
         _dress(part, source, mode_add)
         os.fsync(part)
         return method, _proven(part, source, folder, method, sha256)
@@ -83,57 +80,6 @@ def _reflinked(part: int, source: OpenSource, mode: PlaceMode, clone: bool) -> b
             raise _impossible(mode, source, error) from error
         return False
     return True
-
-
-def _copied(part: int, source: OpenSource, folder: Folder) -> str | None:
-    """Copy all bytes; the hash of what was read, where the caller has none."""
-    _check_fits(part, source.stamp.size)
-    digest = None if source.sha256 else hashlib.sha256()
-    offset = 0
-    while chunk := _read(source, offset):
-        if digest:
-            digest.update(chunk)
-        _write(part, chunk)
-        offset += len(chunk)
-        if offset > source.stamp.size:
-            raise SourceChanged("it grew while it was copied")
-        _pause(part, folder, offset, len(chunk))
-    return digest.hexdigest() if digest else source.sha256
-
-
-def _check_fits(part: int, size: int) -> None:
-    """Raise EFBIG before 4 GB are written to a FAT in vain: no offset beyond its limit is taken."""
-    try:
-        os.lseek(part, size, os.SEEK_SET)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EOVERFLOW):
-            raise
-        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG)) from error
-    os.lseek(part, 0, os.SEEK_SET)
-
-
-def _pause(part: int, folder: Folder, offset: int, last: int) -> None:
-    if files.strode(offset, last, _SYNC_EVERY):
-        os.fsync(part)
-    if files.strode(offset, last, files.STRIDE):
-        folder.between()
-
-
-def _read(source: OpenSource, offset: int) -> bytes:
-    try:
-        return os.pread(source.fd, files.CHUNK, offset)
-    except OSError as error:
-        raise _unreadable(error) from error
-
-
-def _unreadable(error: OSError) -> SourceChanged:
-    return SourceChanged(f"it cannot be read any more: {error.strerror}")
-
-
-def _write(part: int, chunk: bytes) -> None:
-    rest = memoryview(chunk)
-    while rest:
-        rest = rest[os.write(part, rest) :]
 
 
 def _dress(part: int, source: OpenSource, mode_add: int) -> None:
@@ -220,14 +166,14 @@ def _hash(source: OpenSource, folder: Folder) -> str:
     try:
         return folder.sha256_of(source.fd)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
 def _check_unchanged(source: OpenSource, method: Method) -> None:
     try:
         now = os.fstat(source.fd)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     stamp = source.stamp
     same = (now.st_size, now.st_mtime_ns) == (stamp.size, stamp.mtime_ns)
     # A hard link is itself a change of the source's ctime.
