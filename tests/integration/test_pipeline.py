@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -29,7 +31,7 @@ from photosortd.service.loop import Stopped
 from photosortd.settle import Settler
 from photosortd.vision.bundle import read_bundle
 from photosortd.vision.decide import thresholds
-from photosortd.vision.worker import Workers
+from photosortd.vision.worker import Answer, Workers
 from photosortd.watch import RootSpec, Watcher
 from running import stand_still
 from tiny import TINY
@@ -497,6 +499,37 @@ def test_a_directory_moved_in_is_sorted(start: Callable[..., Daemon], tmp_path: 
     (outside / "red.jpg").write_bytes(draw_photo(RED))
     shutil.move(str(tmp_path / "outside"), daemon.dcim / "inside")
     daemon.until(lambda: daemon.tree() == ["red/red.jpg"])
+
+
+def test_a_ledger_that_fails_too_keeps_that_photo_and_the_answer_for_the_next(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else would ever let go of them: they would be in hand for good."""
+    daemon = start()
+    workers, pipeline, held, failed = daemon.pipeline.workers, daemon.pipeline, [], []
+    collect, finish = workers.collect, daemon.ledger.finish
+
+    def both(*arguments: Any) -> list[Answer]:
+        held.extend(collect(*arguments))
+        answers = held[:] if len(held) == 2 or failed else []
+        del held[: len(answers)]
+        return answers
+
+    def full(*arguments: Any) -> int:
+        if failed:
+            return finish(*arguments)
+        failed.append(arguments)
+        raise WorldError("the ledger's disk is full")
+
+    monkeypatch.setattr(workers, "collect", both)
+    monkeypatch.setattr(daemon.ledger, "finish", full)
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline._setbacks, "is_its_fault", lambda _: not failed)
+        patch.setattr(Library, "make_part", mock.Mock(side_effect=WorldError("no room")))
+        for seed, name in enumerate(("a.jpg", "b.jpg")):
+            (daemon.dcim / name).write_bytes(draw_photo(RED, seed=seed))
+        daemon.until(lambda: failed)
+    daemon.until(lambda: daemon.tree() == ["red/a.jpg", "red/b.jpg"])
 
 
 def test_a_worker_killed_at_work_costs_an_attempt_and_the_photo_is_filed(

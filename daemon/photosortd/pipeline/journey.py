@@ -166,10 +166,14 @@ class Pipeline:
         blocked = isinstance(error, Blocked)
         if not blocked or self._setbacks.was_its_turn(trip.source):
             self.shut(error, now)
-        if self._setbacks.is_its_fault(trip.source):
-            self._outcomes.finish(note_of(trip, wall, reason=str(error)), _ASIDE, trip)
-        else:
+        if not self._setbacks.is_its_fault(trip.source):
             self.intake.put_back(trip, blocked)
+            return
+        try:
+            self._outcomes.finish(note_of(trip, wall, reason=str(error)), _ASIDE, trip)
+        except WorldError:  # the ledger's, too: nothing of it was noted
+            self.intake.put_back(trip, blocked)
+            raise
 
     def shut(self, error: WorldError, now: float) -> None:
         """The world failed: file nothing for a while. A dry run has nothing to wait for."""

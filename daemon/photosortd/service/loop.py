@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,6 +22,7 @@ from photosortd.service.sandbox import Sandbox
 from photosortd.service.startup import set_watches
 from photosortd.service.telling import Teller
 from photosortd.status import StatusFile
+from photosortd.vision.worker import Answer
 from photosortd.watch import Hint
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class Service:
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
         self._check_at = 0.0
+        self._answers: deque[Answer] = deque()  # of the workers, not yet looked at
 
     def done(self, done: Done) -> None:
         """The pipeline's `on_done`."""
@@ -202,10 +205,19 @@ class Service:
 
     def _wait(self) -> None:
         """Sleep until an answer, an event, a signal, or the next thing that is due."""
-        now = time.monotonic()
-        for answer in self._pipeline.workers.collect(self._patience(now), self._flags.wake):
-            self._pipeline.answered(answer, time.monotonic(), time.time())
+        self._collect(self._patience(time.monotonic()), self._flags.wake)
+        while self._answers:
+            # First the next photo for whoever is idle now: the disk takes a while to file this one.
+            self._pipeline.feed(time.monotonic(), time.time())
+            self._go_on()
         self._flags.silence()
+
+    def _collect(self, seconds: float, wake: int | None = None) -> None:
+        """Wait for answers, unless some are left: the world may have failed on one before them."""
+        self._answers += self._pipeline.workers.collect(0.0 if self._answers else seconds, wake)
+
+    def _go_on(self) -> None:
+        self._pipeline.answered(self._answers.popleft(), time.monotonic(), time.time())
 
     def _patience(self, now: float) -> float:
         pipeline = self._pipeline
@@ -231,6 +243,7 @@ class Service:
         self._notifier.reloading()
         try:
             self._pipeline = self._reload(self._pipeline)
+            self._answers.clear()  # what they are about, the pipeline before has let go of
             self._pipeline.keep_alive(self.between)
             self._teller.reloaded("")
         except PhotosortdError as error:
@@ -246,8 +259,9 @@ class Service:
         # Workers that cannot be had now: then there is nothing to wait for.
         with suppress(Stopped, WorldError):
             while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
-                for answer in pipeline.workers.collect(left):
-                    pipeline.answered(answer, time.monotonic(), time.time())
+                self._collect(left)
+                while self._answers:
+                    self._go_on()
         if self._diary is not None:
             self._diary.end()
         self._teller.tell(pipeline, time.monotonic(), stopped=True)
