@@ -32,12 +32,14 @@ from photosortd.vision.worker.protocol import (
     unpack,
 )
 
+NICE = 5  # the parent, and whatever else the machine is for, comes first
 TOLERANCE = 0.02  # how far a golden image's score may differ on another machine
 
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     confine(parent=int(sys.argv[2]))
+    os.nice(NICE)
     hello = hello_of(channel.recv(MAX_PACKET))
     limit_memory(hello.limits.memory)
     try:
