@@ -56,14 +56,19 @@ def mount_of(path: str) -> Mount:
 
 def mount_of_descriptor(descriptor: int) -> Mount:
     """The mount of an open file. By mount id: device numbers lie on btrfs and overlayfs."""
-    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
-        fields = dict(line.split(":", 1) for line in lines if ":" in line)
-    wanted = int(fields["mnt_id"])
+    wanted = mount_id(descriptor)
     for mount in mounts():
         if mount.id == wanted:
             return mount
     # Lazily unmounted, or outside our mount namespace: it exists, but nobody can name it.
     return Mount(wanted, "0:0", "/", "?", "unknown", "?", read_only=False)
+
+
+def mount_id(descriptor: int) -> int:
+    """The number of the mount of an open file, which no other mount has while it is there."""
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return int(fields["mnt_id"])
 
 
 def mounts(table: str = "/proc/self/mountinfo") -> Iterator[Mount]:

@@ -213,11 +213,12 @@ class Ledger(Looking):
         leader: int | None = None,
     ) -> int:
         """Write the current version at a path: the same row while its content is the same."""
-        found = self._current(database, note.source)
+        root = self._root(database, note.source.root)
+        found = self._current(database, root, note.source)
         if found is not None and not _same_content(found, note):
             database.execute("UPDATE version SET current = 0 WHERE id = ?", (found["id"],))
             found = None
-        version = self._insert(database, note) if found is None else int(found["id"])
+        version = self._insert(database, root, note) if found is None else int(found["id"])
         self._set_stat(database, version, note)
         decided = note.decided
         database.execute(
@@ -240,11 +241,12 @@ class Ledger(Looking):
         )
         return version
 
-    def _current(self, database: sqlite3.Connection, source: Source) -> sqlite3.Row | None:
+    @staticmethod
+    def _current(database: sqlite3.Connection, root: int, source: Source) -> sqlite3.Row | None:
         row: sqlite3.Row | None = database.execute(
             """SELECT id, sha256, size, mtime_ns, outcome FROM version
                WHERE root = ? AND directory = ? AND name = ? AND current = 1""",
-            (self._root(database, source.root), blob(source.directory), blob(source.name)),
+            (root, blob(source.directory), blob(source.name)),
         ).fetchone()
         return row
 
@@ -252,20 +254,22 @@ class Ledger(Looking):
         self, database: sqlite3.Connection, note: Note, outcome: Outcome | None
     ) -> int | None:
         """The version whose decision outlives this outcome; None if there is no such."""
-        found = self._current(database, note.source)
+        root = self._root(database, note.source.root)
+        found = self._current(database, root, note.source)
         if found is None or note.decided is not None or not _same_content(found, note):
             return None
         before = outcome_of(found["outcome"])
         stands = before is Outcome.PLACED or (before in SETTLED and outcome not in SETTLED)
         return int(found["id"]) if stands else None
 
-    def _insert(self, database: sqlite3.Connection, note: Note) -> int:
+    @staticmethod
+    def _insert(database: sqlite3.Connection, root: int, note: Note) -> int:
         cursor = database.execute(
             """INSERT INTO version
                (root, directory, name, size, mtime_ns, ctime_ns, inode, seen_at)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
             (
-                self._root(database, note.source.root),
+                root,
                 blob(note.source.directory),
                 blob(note.source.name),
                 note.stamp.size,

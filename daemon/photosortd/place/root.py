@@ -32,7 +32,7 @@ def same_directory(one: int, other: int) -> bool:
     """By mount too: what is mounted over a directory may have its numbers (a bind mount has)."""
     if not os.path.samestat(os.fstat(one), os.fstat(other)):
         return False
-    return files.mount_of_descriptor(one).id == files.mount_of_descriptor(other).id
+    return files.mount_id(one) == files.mount_id(other)
 
 
 def is_at(path: str, opened: int) -> bool:
