@@ -91,6 +91,27 @@ def test_whatever_is_asked_for_by_name_is_known(ledger: Ledger, count: int) -> N
     assert ledger.known("/dcim", "sub", []) == {}
 
 
+def test_a_range_is_the_one_of_the_ledgers_order(ledger: Ledger) -> None:
+    """As text, bytes that are no UTF-8 come before letters that their bytes come after."""
+    names = ["\U0001f600.jpg", "\uffee.jpg", "\udcff.jpg", "\udc80.jpg", "é.jpg", "a.jpg"]
+    names += [f"é{number}" for number in range(FEW)]
+    for name in names:
+        ledger.finish(Note(Source("/dcim", name), STAMP, 1.0, 2.0), Outcome.NONE)
+    assert set(ledger.known("/dcim", "", names)) == set(names)
+    assert set(ledger.calm("/dcim", "", names)) == set(names)
+
+
+def test_a_file_is_calm_if_only_another_look_can_make_news_of_it(ledger: Ledger) -> None:
+    """What is taken for calm is not asked about any further."""
+    for outcome in Outcome:
+        ledger.finish(Note(Source("/dcim", outcome.value), STAMP, 1.0, 2.0), outcome)
+    ledger.attempt(Note(Source("/dcim", "attempted"), STAMP, 1.0, 2.0))
+    calm = ledger.calm("/dcim", "", [*Outcome, "attempted"])
+    assert set(calm) == set(Outcome) - {Outcome.TRUNCATED, Outcome.LOST}
+    assert set(calm.values()) == {STAMP[:3]}
+    assert ledger.calm("/dcim", "sub", ["a"]) == ledger.calm("/other", "", ["a"]) == {}
+
+
 def test_changed_content_is_a_new_version_and_the_old_one_is_remembered(ledger: Ledger) -> None:
     first = place(ledger)
     second = ledger.finish(note(sha256=B, stamp=STAMP._replace(size=6)), Outcome.NONE)

@@ -1,7 +1,7 @@
 """Which names are none of our business."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from photosortd.watch.ignore import Rules, built_in, check_patterns
@@ -22,6 +22,23 @@ from photosortd.watch.ignore import Rules, built_in, check_patterns
 )
 def test_unfinished_hidden_and_conflicting_files_are_ignored(name: str) -> None:
     assert built_in(name, directory=False)
+
+
+_NAMES = st.text("aAſıiİ.~#_-0\n tmpartcondslyhgbkTMP", max_size=8)
+_PIECES = (
+    *(".TMP", ".part", ".!sync", "~syncthing~", ".sync-conflict-", "_conflict-20240102-030405"),
+    *("conflicted copy 2024-01-02", "ſync-conflict-", ".crdownload", "\n."),
+)
+
+
+@given(st.lists(st.lists(_NAMES | st.sampled_from(_PIECES), min_size=1, max_size=3).map("".join)))
+def test_names_that_are_all_above_suspicion_are_all_photos(names: list[str]) -> None:
+    assume(not Rules().may_ignore(names))
+    assert not any(built_in(name, directory=False) for name in names)
+
+
+def test_suspicion_falls_on_few() -> None:
+    assert not Rules().may_ignore(["IMG_1.jpg", "a.tmp.jpg", "~a.jpg", "#1.jpg", "part", "a\nb"])
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,22 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Collection
 from typing import Any
 
 from photosortd.ledger.blame import understood
-from photosortd.ledger.rows import Known, Version, blob, outcome_of, text
+from photosortd.ledger.rows import Known, Looks, Version, blob, outcome_of, text
 from photosortd.records import Outcome, Source
 
 _VERSION = """SELECT version.*, root.path AS root_path
               FROM version JOIN root ON root.id = version.root"""
 
+
+_NAMES = (sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
+"""As `text` does, without asking each time."""
+
+_CALM = tuple(outcome for outcome in Outcome if outcome not in (Outcome.TRUNCATED, Outcome.LOST))
 
 FEW = 20
 """Names that are asked for one by one; of more, all that lie between the first and the last."""
@@ -24,13 +30,29 @@ class Looking:
         database.row_factory = sqlite3.Row
         self._database = database
 
+    def calm(self, root: str, directory: str, names: Collection[str]) -> dict[str, Looks]:
+        """How each file of a directory looked when its outcome was noted, if nothing but another
+        look can make news of it.
+
+        Asked of every file in every scan: as few columns and as little Python as can be.
+        """
+        cursor = self._database.execute(
+            f"""SELECT name, size, mtime_ns, ctime_ns FROM version
+                WHERE current = 1 AND root = (SELECT id FROM root WHERE path = ?)
+                AND directory = ? AND name BETWEEN ? AND ?
+                AND outcome IN ({",".join("?" * len(_CALM))})""",
+            (blob(root), blob(directory), *_ends(names), *_CALM),
+        )
+        cursor.row_factory = None
+        return _looks(cursor.fetchall())
+
     def known(
         self, root: str, directory: str, names: Collection[str] | None = None
     ) -> dict[str, Known]:
         """Every file that we know in one directory, by name: one query a directory.
 
         With `names` no more than a few besides these, so that one event in a huge directory costs
-        little. What a scan asks most: plain rows, read at one go.
+        little. Plain rows, read at one go: a first scan asks it of every file.
         """
         if names is not None and not names:
             return {}
@@ -122,10 +144,21 @@ def _among(names: Collection[str] | None) -> tuple[str, list[bytes]]:
     """The condition on names, and its values."""
     if names is None:
         return "", []
-    wanted = sorted(map(blob, names))
-    if len(wanted) > FEW:
-        return "AND name BETWEEN ? AND ?", [wanted[0], wanted[-1]]
-    return f"AND name IN ({','.join('?' * len(wanted))})", wanted
+    if len(names) > FEW:
+        return "AND name BETWEEN ? AND ?", [*_ends(names)]
+    return f"AND name IN ({','.join('?' * len(names))})", [blob(name) for name in names]
+
+
+def _ends(names: Collection[str]) -> tuple[bytes, bytes]:
+    """The first and the last of some names in the ledger's order, which is that of their bytes."""
+    # Text is ordered otherwise only where bytes that are no UTF-8 stand among other letters.
+    key = None if "".join(names).isascii() else blob
+    return blob(min(names, key=key)), blob(max(names, key=key))
+
+
+@understood
+def _looks(rows: list[tuple[bytes, int, int, int]]) -> dict[str, Looks]:
+    return {name.decode(*_NAMES): (size, mtime, ctime) for name, size, mtime, ctime in rows}
 
 
 @understood

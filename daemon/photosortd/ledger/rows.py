@@ -12,6 +12,10 @@ _END = 1 << 63  # SQLite's integers are smaller
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
+Looks = tuple[int, int, int]
+"""Size, mtime and ctime as the ledger keeps them: the first three of a Stamp."""
+
+
 class Known(NamedTuple):
     """What a scan needs to know of a file: is it new to us? A tuple, as there are so many."""
 

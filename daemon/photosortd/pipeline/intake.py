@@ -163,9 +163,14 @@ class Intake:
 
     def _news(self, listing: Listing, wall: float) -> set[str]:
         """What is to be looked at in a directory. In most of them nothing is: that is quick."""
-        known = self._ledger.known(listing.root, listing.directory, listing.files)
+        if not listing.files:
+            return set()
+        at = listing.root, listing.directory
+        calm = {} if self.rules.again else self._ledger.calm(*at, listing.files)
+        rest = [name for name, stamp in listing.files.items() if calm.get(name) != stamp[:3]]
+        known = self._ledger.known(*at, rest)
         found = set()
-        for number, name in enumerate(listing.files, 1):
+        for number, name in enumerate(rest, 1):
             if number % STRIDE == 0:
                 self.between()
             if self._fresh(name, listing, known, wall) and kind(name) is not Kind.OTHER:

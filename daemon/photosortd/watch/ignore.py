@@ -33,8 +33,15 @@ _PARTIAL = (
     *(".crdownload", ".opdownload", ".!sync", ".!ut"),
 )
 _CONFLICT = re.compile(
-    r"\.sync-conflict-|conflicted copy \d{4}-\d\d-\d\d|_conflict-\d{8}-\d{6}", re.IGNORECASE
+    r"\.sync-conflict-|conflicted copy \d{4}-\d\d-\d\d|_conflict-\d{8}-\d{6}",
+    re.IGNORECASE | re.ASCII,
 )
+_MARKS = (
+    *("\n.", "\n~syncthing~", *(f"{ending}\n" for ending in _PARTIAL)),
+    "conflict",
+)
+"""One of them is in every name that a built-in rule ignores a file for, between two newlines."""
+
 _JUNK = frozenset(
     (
         *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot"),
@@ -55,6 +62,12 @@ def built_in(name: str, *, directory: bool) -> str | None:
     if _CONFLICT.search(name):
         return "a conflict copy of a sync client"
     return None
+
+
+def suspicious(names: Iterable[str]) -> bool:
+    """Whether `built_in` may ignore a file with one of these names; asked for all at one go."""
+    listed = "\n".join(("", *names, "")).lower()
+    return any(mark in listed for mark in _MARKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,10 @@ class Rules:
         if not any(pattern.include is not None for pattern in spec.patterns):
             return self  # nothing but comments: asked of nobody
         return Rules((*self.layers, _Layer(directory, origin, kept, spec)))
+
+    def may_ignore(self, names: Iterable[str]) -> bool:
+        """Whether a file with one of these names may be ignored: False is quickly told for all."""
+        return bool(self.layers) or suspicious(names)
 
     def ignored(self, path: str, *, directory: bool) -> str | None:
         """The rule that ignores `path` (below the root), or None. Looks at no parent of it."""

@@ -55,9 +55,9 @@ def read_directory(
     # A key is the beginning of its names: most are told apart without computing theirs, unless
     # there are so many keys that to try each of them takes longer.
     few = only is not None and len(wanted) <= FEW
-    beginnings = (NO_MEDIA, IGNORE_FILE, *wanted) if few else ("",)
+    beginnings = (NO_MEDIA, IGNORE_FILE, *wanted)
     with os.scandir(descriptor) as listed:
-        entries = [entry for entry in listed if entry.name.startswith(beginnings)]
+        entries = [each for each in listed if not few or each.name.startswith(beginnings)]
     names = {entry.name for entry in entries}
     if NO_MEDIA in names:
         raise Ignored(f"{NO_MEDIA} is there")
@@ -65,21 +65,25 @@ def read_directory(
     if IGNORE_FILE in names:
         rules = _with_ignore_file(descriptor, directory, rules, problems)
     contents = Contents([], [], rules, problems)
+    selective = rules.may_ignore(names)
     for number, entry in enumerate(entries, 1):
         if number % STRIDE == 0:
             between()
         if only is None or kin(entry.name) in wanted:
-            _add(entry, directory, contents)
+            _add(entry, directory, contents, selective)
     contents.directories.sort()
     return contents
 
 
-def _add(entry: os.DirEntry[str], directory: str, contents: Contents) -> None:
-    """Note one entry unless it is ignored, a link, or special."""
+def _add(entry: os.DirEntry[str], directory: str, contents: Contents, selective: bool) -> None:
+    """Note one entry unless it is ignored, a link, or special.
+
+    `selective`: whether the rules in force may ignore one of the files at all.
+    """
     name = entry.name
     try:
         if entry.is_file(follow_symlinks=False):
-            if not contents.rules.ignore(directory, name, is_directory=False):
+            if not selective or not contents.rules.ignore(directory, name, is_directory=False):
                 contents.files.append(name)
         elif entry.is_dir(follow_symlinks=False) and not contents.rules.ignore(
             directory, name, is_directory=True
