@@ -1,5 +1,6 @@
 """Worker processes: what they answer, and that nothing which happens to them loses a photo."""
 
+import base64
 import hashlib
 import io
 import json
@@ -14,6 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from PIL import Image
 
 from photosortd.errors import BundleError, WorldError
 from photosortd.records import Limits, Seen
+from photosortd.vision import MAX_THUMBNAIL
 from photosortd.vision.bundle import Category, write_bundle
 from photosortd.vision.decide import decide
 from photosortd.vision.worker import Answer, Job, Workers, fingerprint, pool, process, selftest
@@ -180,6 +183,61 @@ def test_the_descriptor_is_read_from_its_start_and_left_alone(shared_worker, ope
     os.lseek(descriptor, 100, os.SEEK_SET)
     assert one(shared_worker, Job(1, descriptor)).seen.sha256 == hashlib.sha256(data).hexdigest()
     assert os.lseek(descriptor, 0, os.SEEK_CUR) == 100
+
+
+def upper_left_red(size=(1200, 800)):
+    """Green, and red in the upper left quarter: what is not upright shows it."""
+    image = Image.new("RGB", size, (30, 200, 30))
+    image.paste((200, 30, 30), (0, 0, size[0] // 2, size[1] // 2))
+    return image
+
+
+LAID = (None, *(Image.Transpose(turn) for turn in (0, 3, 1, 5, 2, 6, 4)))
+"""How a camera stores what is to be shown by EXIF orientations 1 to 8."""
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_thumbnail_is_a_small_upright_jpeg_without_what_the_camera_wrote(
+    shared_worker, opened, orientation
+):
+    turn, exif, stream = LAID[orientation - 1], Image.Exif(), io.BytesIO()
+    exif[274], exif[271] = orientation, "A camera that tells"
+    shown = upper_left_red()
+    (shown if turn is None else shown.transpose(turn)).save(stream, "JPEG", exif=exif)
+    plain = one(shared_worker, Job(1, opened(stream.getvalue())))
+    answer = one(shared_worker, Job(2, opened(stream.getvalue()), thumbnail=True))
+    assert plain.thumbnail is None
+    assert answer.seen == plain.seen
+    assert len(answer.thumbnail) < 10_000
+    assert b"A camera" not in answer.thumbnail
+    small = Image.open(io.BytesIO(answer.thumbnail))
+    assert (small.format, small.size, dict(small.getexif())) == ("JPEG", (288, 192), {})
+    corners = [small.getpixel(at) for at in ((20, 20), (260, 20), (20, 170), (260, 170))]
+    assert [red > green for red, green, _ in corners] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((1, 1), (24, 24)), ((9, 7), (24, 24)), ((60, 40), (60, 40)), ((4000, 30), (288, 24))],
+)
+def test_a_thumbnail_of_a_tiny_or_a_slim_photo(shared_worker, opened, draw_photo, size, shown):
+    photo = opened(draw_photo(size=size, format="PNG"))
+    answer = one(shared_worker, Job(1, photo, thumbnail=True))
+    assert Image.open(io.BytesIO(answer.thumbnail)).size == shown
+
+
+def test_a_thumbnail_of_noise_is_small_as_well(shared_worker, opened):
+    stream = io.BytesIO()
+    Image.frombytes("RGB", (288, 288), os.urandom(3 * 288 * 288)).save(stream, "PNG")
+    answer = one(shared_worker, Job(1, opened(stream.getvalue()), thumbnail=True))
+    assert len(answer.thumbnail) <= MAX_THUMBNAIL
+
+
+def test_there_is_no_thumbnail_of_what_is_no_photo(shared_worker, opened, draw_photo):
+    for content in (b"a text", draw_photo()[:900]):
+        answer = one(shared_worker, Job(1, opened(content), final=True, thumbnail=True))
+        assert answer.unreadable
+        assert answer.thumbnail is None
 
 
 def test_an_incomplete_photo_is_not_decoded_unless_it_is_its_last_chance(
@@ -594,6 +652,31 @@ def test_nonsense_from_a_child_is_its_end(monkeypatch, opened, draw_photo):
     assert answer.failed == "the worker talks nonsense: a photo without its fields"
 
 
+def test_a_thumbnail_that_nobody_asked_for_ends_the_worker(monkeypatch, opened, draw_photo):
+    begin = {"say": "begin", "job": 1}
+    message = answered((0.5,) * 3) | {"thumbnail": "/9j/"}
+    with scripted(monkeypatch, begin, message), running() as workers:
+        answer = one(workers, Job(1, opened(draw_photo())))
+    assert answer.failed == "the worker talks nonsense: a thumbnail that nobody asked for"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (5, "no text"),
+        ("/9j/ é", "no base64"),
+        ("/9j", "no base64"),
+        ("", "no small JPEG"),
+        (base64.b64encode(b"GIF89a").decode(), "no small JPEG"),
+        (base64.b64encode(b"\xff\xd8\xff" + bytes(MAX_THUMBNAIL)).decode(), "no small JPEG"),
+    ],
+)
+def test_a_thumbnail_that_is_none_is_nonsense(text, complaint):
+    message = answered((0.5,)) | {"thumbnail": text}
+    with pytest.raises(ProtocolError, match=complaint):
+        answer_of(message, 1)
+
+
 def answered(scores):
     seen = Seen("0" * 64, "JPEG", 1, 1, None, tuple(scores))
     return unpack(answer_packet(Answer(1, seen)))
@@ -735,6 +818,7 @@ answers = st.builds(
     reasons,
     st.lists(reasons, max_size=3).map(tuple),
     st.floats(0, 1e6),
+    st.none() | st.binary(max_size=40).map(lambda rest: b"\xff\xd8\xff" + rest),
 )
 
 
@@ -747,7 +831,9 @@ def test_answers_survive_the_journey(answer):
 def test_an_answer_with_a_wrong_field_is_nonsense(answer, data):
     message = unpack(answer_packet(answer))
     key = data.draw(
-        st.sampled_from(["job", "seen", "incomplete", "failed", "companions", "seconds"])
+        st.sampled_from(
+            ["job", "seen", "incomplete", "failed", "companions", "seconds", "thumbnail"]
+        )
     )
     message[key] = data.draw(st.sampled_from([{}, [[]], {"a": 1}]))
     with pytest.raises(ProtocolError):
@@ -773,4 +859,6 @@ def test_every_message_is_one_small_packet():
     seen = Seen("0" * 64, "JPEG", 1, 1, None, (0.123456789012345678,) * 200)
     longest = Answer(1 << 60, seen, "x" * 4000, companions=("x" * 200,) * 200)
     assert len(answer_packet(longest)) < 128 << 10
+    with_thumbnail = replace(longest, companions=(), thumbnail=b"\xff" * MAX_THUMBNAIL)
+    assert len(answer_packet(with_thumbnail)) < 64 << 10
     assert pack({"a": "é"}).isascii()

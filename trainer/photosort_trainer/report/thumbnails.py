@@ -1,19 +1,13 @@
 """Photos → small JPEGs inside the page, without what a camera wrote into them."""
 
 import base64
-import io
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from PIL import Image
-
 from photosort_trainer.report.markup import Html, tag
 from photosortd.errors import PhotoError
-from photosortd.vision.decode import decode
+from photosortd.vision.decode import decode, thumbnail
 
-_SIDE = 288  # pixels of the longer one
-_QUALITY = 68
-_SLIMMEST = 24
 _AT_ONCE = 4
 
 Thumbnails = Mapping[str, str]
@@ -29,17 +23,11 @@ def make(paths: Iterable[str]) -> Thumbnails:
 def _thumbnail(path: str) -> str:
     try:
         with open(path, "rb") as stream:
-            picture = decode(stream.read(), _SIDE, _SIDE)
+            data = stream.read()
+        small = thumbnail(data, decode(data, 1, 1))  # the first tells its shape
     except (OSError, ValueError, PhotoError):  # ValueError: a NUL in the path
         return ""
-    longer = max(picture.width, picture.height)
-    size = tuple(
-        max(_SLIMMEST, round(_SIDE * side / longer)) for side in (picture.width, picture.height)
-    )
-    small = Image.fromarray(picture.pixels).resize((size[0], size[1]), Image.Resampling.LANCZOS)
-    kept = io.BytesIO()
-    small.save(kept, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(kept.getvalue()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(small).decode("ascii")
 
 
 def shown(thumbnails: Thumbnails, path: str, says: str) -> Html:

@@ -25,6 +25,7 @@ from photosortd.vision.worker.protocol import (
     MAX_COMPANIONS,
     MAX_PACKET,
     Hello,
+    Job,
     answer_packet,
     hello_of,
     pack,
@@ -132,9 +133,14 @@ class _Worker:
         job = unpack(packet)
         number = int(str(job["job"]))
         self._channel.send(pack({"say": "begin", "job": number}))
-        photo = descriptors[0] if job["photo"] else None
-        companions = descriptors[1:] if job["photo"] else descriptors
-        done = look(number, photo, companions, bool(job["final"]), self._size, self._limits)
+        asked = Job(
+            id=number,
+            photo=descriptors[0] if job["photo"] else None,
+            companions=tuple(descriptors[1:] if job["photo"] else descriptors),
+            final=bool(job["final"]),
+            thumbnail=bool(job["thumbnail"]),
+        )
+        done = look(asked, self._size, self._limits)
         if done.pixels is None:
             self._channel.send(answer_packet(done.answered()))
         else:

@@ -3,14 +3,13 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from photosortd.errors import PhotoError
 from photosortd.records import Limits, Seen
-from photosortd.vision.decode import Pixels, decode
+from photosortd.vision.decode import Picture, Pixels, decode, thumbnail
 from photosortd.vision.whole import FileView, Unnoticed, missing, unwritten
-from photosortd.vision.worker.protocol import Answer
+from photosortd.vision.worker.protocol import Answer, Job
 
 _CHUNK = 4 << 20
 
@@ -33,52 +32,52 @@ class Look:
         )
 
 
-def look(
-    job: int,
-    photo: int | None,
-    companions: Iterable[int],
-    final: bool,
-    size: tuple[int, int],
-    limits: Limits,
-) -> Look:
+def look(job: Job, size: tuple[int, int], limits: Limits) -> Look:
     """Everything but the scores. `size` is the height and width of the model's input."""
     started = time.monotonic()
-    lacks = tuple(_companion(descriptor, final) for descriptor in companions)
-    answer = Answer(job, companions=lacks)
-    if photo is None:
+    lacks = tuple(_companion(descriptor, job.final) for descriptor in job.companions)
+    answer = Answer(job.id, companions=lacks)
+    if job.photo is None:
         return Look(answer, started)
     try:
-        data = _read(photo, limits.file_size)
+        data = _read(job.photo, limits.file_size)
     except OSError as error:
         return Look(replace(answer, failed=f"cannot be read: {error.strerror}"), started)
     except PhotoError as error:
         return Look(replace(answer, unreadable=str(error)), started)
     except MemoryError:
         return Look(replace(answer, failed="not enough memory to read it"), started)
-    incomplete = missing(data) or _hole(photo, final)
-    if incomplete and (not final or isinstance(incomplete, Unnoticed)):
+    incomplete = missing(data) or _hole(job.photo, job.final)
+    if incomplete and (not job.final or isinstance(incomplete, Unnoticed)):
         return Look(replace(answer, incomplete=incomplete), started)
-    return _decoded(answer, started, data, incomplete, size, limits)
-
-
-def _decoded(
-    answer: Answer,
-    started: float,
-    data: bytes,
-    incomplete: str | None,
-    size: tuple[int, int],
-    limits: Limits,
-) -> Look:
     try:
         picture = decode(data, *size, limits)
     except PhotoError as error:
-        if isinstance(error.__cause__, MemoryError):
-            # Not of the photo alone: another was in memory at the same time.
-            return Look(replace(answer, failed=str(error)), started)
-        return Look(replace(answer, incomplete=incomplete, unreadable=str(error)), started)
+        return Look(_undecoded(answer, incomplete, error), started)
+    small = _thumbnail(data, picture, limits) if job.thumbnail else None
+    seen = replace(answer, seen=_seen(data, picture), thumbnail=small)
+    return Look(seen, started, picture.pixels)
+
+
+def _undecoded(answer: Answer, incomplete: str | None, error: PhotoError) -> Answer:
+    if isinstance(error.__cause__, MemoryError):
+        # Not of the photo alone: another was in memory at the same time.
+        return replace(answer, failed=str(error))
+    return replace(answer, incomplete=incomplete, unreadable=str(error))
+
+
+def _seen(data: bytes, picture: Picture) -> Seen:
+    """Not yet scored."""
     digest = hashlib.sha256(data).hexdigest()
-    seen = Seen(digest, picture.format, picture.width, picture.height, picture.taken, ())
-    return Look(replace(answer, seen=seen), started, picture.pixels)
+    return Seen(digest, picture.format, picture.width, picture.height, picture.taken, ())
+
+
+def _thumbnail(data: bytes, picture: Picture, limits: Limits) -> bytes | None:
+    """What is only shown may fail: the photo was seen all the same."""
+    try:
+        return thumbnail(data, picture, limits)
+    except (PhotoError, MemoryError):
+        return None
 
 
 def _hole(descriptor: int, final: bool) -> str | None:

@@ -175,6 +175,8 @@ class Workers:
                 task = self._task(slot, message)
                 if len(answer.companions) != len(task.job.companions):
                     raise ProtocolError("an answer for other companions")
+                if answer.thumbnail is not None and not task.job.thumbnail:
+                    raise ProtocolError("a thumbnail that nobody asked for")
                 del slot.tasks[answer.job]
                 self._answers.append(answer)
             case _:
@@ -267,7 +269,12 @@ class Workers:
             slot.since = time.monotonic()
         slot.tasks[job.id] = task
         photos = [] if job.photo is None else [job.photo]
-        packet = {"job": job.id, "photo": bool(photos), "final": job.final}
+        packet = {
+            "job": job.id,
+            "photo": bool(photos),
+            "final": job.final,
+            "thumbnail": job.thumbnail,
+        }
         # If it cannot be reached, its end is heard of next, and the task goes to another.
         slot.process.send(protocol.pack(packet), [*photos, *job.companions])
 

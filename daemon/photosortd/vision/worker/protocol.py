@@ -5,12 +5,14 @@ reads. Parent to child: one `hello`, then jobs. Child to parent: `ready` or `ref
 `begin` and `answer` for each job, and `dying` before it ends on an error of its own.
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from photosortd.records import Limits, Seen
+from photosortd.vision import MAX_THUMBNAIL
 
 MAX_PACKET = 128 << 10  # bytes; below the send buffer that Linux gives a socket by default
 MAX_COMPANIONS = 200  # the kernel passes at most 253 descriptors at once (SCM_MAX_FD)
@@ -26,12 +28,14 @@ class Job:
 
     `photo` and `companions` are file descriptors, owned and closed by the caller, who keeps
     them open until the answer. With `final` an incomplete photo is decoded all the same.
+    With `thumbnail` the answer brings a small JPEG of a photo that was scored: one decode more.
     """
 
     id: int
     photo: int | None
     companions: tuple[int, ...] = ()
     final: bool = False
+    thumbnail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Answer:
     failed: str | None = None  # the worker died, hung or ran out of memory: costs one attempt
     companions: tuple[str | None, ...] = ()  # for each: None if whole, else what is missing
     seconds: float = 0.0  # from the start on this photo to its answer
+    thumbnail: bytes | None = None  # asked for, and made: at most MAX_THUMBNAIL of JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ def answer_packet(answer: Answer) -> bytes:
     fields = asdict(answer)
     if answer.seen is not None and answer.seen.taken is not None:
         fields["seen"]["taken"] = answer.seen.taken.isoformat()
+    if answer.thumbnail is not None:
+        fields["thumbnail"] = base64.b64encode(answer.thumbnail).decode("ascii")
     return pack({"say": "answer", **fields})
 
 
@@ -114,6 +121,7 @@ def answer_of(message: Mapping[str, object], categories: int) -> Answer:
         failed=_text(message.get("failed")),
         companions=tuple(_text(companion) for companion in companions),
         seconds=seconds,
+        thumbnail=_thumbnail(message.get("thumbnail")),
     )
 
 
@@ -132,6 +140,21 @@ def _text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ProtocolError("a reason that is no text")
     return value
+
+
+def _thumbnail(value: object) -> bytes | None:
+    """Looked at no further than its size and its first bytes: nobody here decodes it."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ProtocolError("a thumbnail that is no text")
+    try:
+        jpeg = base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise ProtocolError("a thumbnail that is no base64") from error
+    if len(jpeg) > MAX_THUMBNAIL or not jpeg.startswith(b"\xff\xd8\xff"):
+        raise ProtocolError("a thumbnail that is no small JPEG")
+    return jpeg
 
 
 def _seen(value: object, categories: int) -> Seen | None:
