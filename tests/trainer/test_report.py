@@ -4,13 +4,13 @@ import base64
 import dataclasses
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from drawing import draw_photo
+from pages import Page
 from photosort_trainer import card, report
 from photosort_trainer.report import advice, photos, tally
 from photosort_trainer.results import Results, load, save
@@ -21,34 +21,6 @@ SECTIONS = {
     "suspects", "networks", "learning", "search", "file", "details",
 }  # fmt: skip
 HOSTILE = "<img src=x onerror=alert(1)>\"'&</style></svg>"
-_VOID = {"img", "meta", "br"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of it; complains of tags that are not closed in turn."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.said = ""
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.said += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
 
 
 @pytest.fixture

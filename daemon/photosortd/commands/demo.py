@@ -176,8 +176,7 @@ def _samples(demo: Demo) -> tuple[list[Path], list[Path]]:
 def _draw(directory: Path) -> list[Path]:
     """Drawn in a process of its own: this one has no need of Pillow, and the daemon none at all."""
     directory.mkdir()
-    code = "import sys; from photosortd.vision.sheet import draw_samples; draw_samples(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", code, str(directory)], check=True)
+    subprocess.run([sys.executable, "-m", "photosortd.vision.samples", directory], check=True)
     return sorted(directory.iterdir())
 
 

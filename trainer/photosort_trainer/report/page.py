@@ -12,11 +12,8 @@ from photosort_trainer.report import (
     shipped,
     thumbnails,
 )
-from photosort_trainer.report.markup import Html, counted, tag
+from photosort_trainer.report.markup import Html, counted, page_head, tag
 from photosort_trainer.results import Results
-
-_ALONE = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-"""A browser fetches nothing for this page, whatever might stand in it."""
 
 _PLACES = (
     ("next", "Advice"),
@@ -41,15 +38,7 @@ def make(found: Results) -> str:
 
 def _head() -> Html:
     style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_ALONE),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", "What the model can do – photosort-train"),
-        tag("style", Html(style)),
-    )
+    return page_head("What the model can do – photosort-train", style, "photosort-train")
 
 
 def _body(found: Results, small: thumbnails.Thumbnails) -> Html:

@@ -1,6 +1,7 @@
-"""Pictures for people to look at. So far: the drawn sample photos of the demo."""
+"""Drawn sample photos, for the demo. In `vision` because Pillow is: never loaded by the daemon."""
 
 import math
+import sys
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -69,3 +70,7 @@ def _sea(pen: ImageDraw.ImageDraw) -> None:
         for x in range(wave * 23 % 60, SIZE[0], 90):
             pen.arc((x, y, x + 60, y + 10), 180, 360, fill=(120, 170, 205), width=2)
     pen.ellipse((470, 60, 540, 130), fill=(255, 236, 170))
+
+
+if __name__ == "__main__":
+    draw_samples(sys.argv[1])
