@@ -35,7 +35,7 @@ class Page(HTMLParser):
 
     def section(self, key: str) -> "Page":
         """One section of it alone."""
-        (inside,) = re.findall(rf'<section id="{key}">.*?</section>', self.text, re.DOTALL)
+        (inside,) = re.findall(rf'<section id="{key}"[^>]*>.*?</section>', self.text, re.DOTALL)
         return Page(inside)
 
     def sections(self) -> list[str]:

@@ -4,13 +4,19 @@ import math
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import ExifTags, Image, ImageDraw, ImageFilter
 
 SIZE = (640, 480)
 
 
+_LAID = 6  # EXIF: to be shown turned by a quarter
+
+
 def draw_samples(directory: str) -> None:
-    """Draw a few scenes as JPEGs into an existing directory."""
+    """Draw a few scenes as JPEGs into an existing directory.
+
+    They lie on their side, as a phone that is held upright stores its photos.
+    """
     for name, draw in (
         ("drawn-hills.jpg", _hills),
         ("drawn-houses.jpg", _houses),
@@ -20,7 +26,10 @@ def draw_samples(directory: str) -> None:
         image = _sky()
         draw(ImageDraw.Draw(image))
         soft = image.filter(ImageFilter.GaussianBlur(0.8))
-        soft.save(Path(directory, name), quality=90)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = _LAID
+        laid = soft.transpose(Image.Transpose.ROTATE_90)
+        laid.save(Path(directory, name), quality=90, exif=exif)
 
 
 def _sky() -> Image.Image:

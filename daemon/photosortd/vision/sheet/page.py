@@ -6,10 +6,12 @@ from importlib import resources
 from photosortd.vision.sheet.cards import cards
 from photosortd.vision.sheet.head import PLACES, header, title
 from photosortd.vision.sheet.markup import Html, chip, page_head, quiet, tag
-from photosortd.vision.sheet.values import Sheet
+from photosortd.vision.sheet.values import Frame, Sheet
 
 MARK = "photosortd contact sheet"
 """Stands within the first bytes of every sheet, so that one may be replaced by another."""
+
+_FEW = 3  # photos of a section that leave room beside them
 
 _MEANING = {
     "unsure": "None of these reaches a threshold, but each comes close to one.",
@@ -45,16 +47,17 @@ def _body(sheet: Sheet) -> Html:
 def _categories(sheet: Sheet) -> Iterator[Html]:
     for place, name in enumerate(sheet.bundle.names):
         if found := sheet.under(name):
-            heading = tag("h2", chip(name, place), _count(len(found)))
-            yield tag("section", heading, cards(sheet, found, name), id=f"c{place}")
+            yield _section(f"c{place}", chip(name, place), found, cards(sheet, found, name))
 
 
 def _others(sheet: Sheet) -> Iterator[Html]:
     for key, name, outcome in PLACES:
         if found := sheet.left(outcome):
-            heading = tag("h2", chip(name, None), _count(len(found)))
-            yield tag("section", heading, quiet(_MEANING[key]), cards(sheet, found), id=key)
+            shown = (quiet(_MEANING[key]), cards(sheet, found))
+            yield _section(key, chip(name, None), found, *shown)
 
 
-def _count(number: int) -> Html:
-    return tag("span", str(number), class_="count")
+def _section(key: str, name: Html, found: list[Frame], *shown: Html) -> Html:
+    heading = tag("h2", name, tag("span", str(len(found)), class_="count"))
+    few = f"n{len(found)}" if len(found) <= _FEW else None
+    return tag("section", heading, *shown, id=key, class_=few)
