@@ -35,6 +35,8 @@ from photosortd.vision.worker.protocol import (
     answer_of,
     answer_packet,
     categories_of,
+    job_of_packet,
+    job_packet,
     pack,
     unpack,
 )
@@ -820,6 +822,21 @@ answers = st.builds(
     st.floats(0, 1e6),
     st.none() | st.binary(max_size=40).map(lambda rest: b"\xff\xd8\xff" + rest),
 )
+
+
+@given(
+    st.builds(
+        Job,
+        st.integers(0, 1 << 40),
+        st.none() | st.integers(3, 9),
+        st.lists(st.integers(10, 99), max_size=3).map(tuple),
+        st.booleans(),
+        st.booleans(),
+    )
+)
+def test_jobs_survive_the_journey(job):
+    descriptors = [*([] if job.photo is None else [job.photo]), *job.companions]
+    assert job_of_packet(job_packet(job), descriptors) == job
 
 
 @given(answers)

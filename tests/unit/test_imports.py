@@ -41,6 +41,14 @@ def test_the_parent_process_imports_neither_numpy_nor_pillow_nor_litert() -> Non
     )
 
 
+def test_what_shows_photos_leaves_decoding_them_to_the_workers() -> None:
+    run(
+        "import sys, photosortd.commands.classify, photosortd.commands.demo.contact\n"
+        "heavy = {'numpy', 'PIL', 'pillow_heif', 'ai_edge_litert', 'tflite_runtime'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+
+
 def test_the_daemon_starts_without_what_only_shows_something() -> None:
     """A start on a small machine is mostly imports."""
     run(f"{PARENT}\nimport sys\nassert 'rich' not in sys.modules")

@@ -25,12 +25,11 @@ from photosortd.vision.worker.protocol import (
     MAX_COMPANIONS,
     MAX_PACKET,
     Hello,
-    Job,
     answer_packet,
     hello_of,
+    job_of_packet,
     pack,
     ready_packet,
-    unpack,
 )
 
 NICE = 5  # the parent, and whatever else the machine is for, comes first
@@ -130,17 +129,9 @@ class _Worker:
                     os.close(descriptor)
 
     def _look(self, packet: bytes, descriptors: list[int]) -> None:
-        job = unpack(packet)
-        number = int(str(job["job"]))
-        self._channel.send(pack({"say": "begin", "job": number}))
-        asked = Job(
-            id=number,
-            photo=descriptors[0] if job["photo"] else None,
-            companions=tuple(descriptors[1:] if job["photo"] else descriptors),
-            final=bool(job["final"]),
-            thumbnail=bool(job["thumbnail"]),
-        )
-        done = look(asked, self._size, self._limits)
+        job = job_of_packet(packet, descriptors)
+        self._channel.send(pack({"say": "begin", "job": job.id}))
+        done = look(job, self._size, self._limits)
         if done.pixels is None:
             self._channel.send(answer_packet(done.answered()))
         else:

@@ -269,14 +269,8 @@ class Workers:
             slot.since = time.monotonic()
         slot.tasks[job.id] = task
         photos = [] if job.photo is None else [job.photo]
-        packet = {
-            "job": job.id,
-            "photo": bool(photos),
-            "final": job.final,
-            "thumbnail": job.thumbnail,
-        }
         # If it cannot be reached, its end is heard of next, and the task goes to another.
-        slot.process.send(protocol.pack(packet), [*photos, *job.companions])
+        slot.process.send(protocol.job_packet(job), [*photos, *job.companions])
 
     def _complain(self) -> None:
         for slot in self._slots:

@@ -7,7 +7,7 @@ reads. Parent to child: one `hello`, then jobs. Child to parent: `ready` or `ref
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -84,6 +84,31 @@ def hello_of(packet: bytes) -> Hello:
     """Trusts its sender: only the parent says hello."""
     fields = json.loads(packet)
     return Hello(**{**fields, "limits": Limits(**fields["limits"])})
+
+
+def job_packet(job: Job) -> bytes:
+    """Its descriptors travel beside it: the photo's, if there is one, then the companions'."""
+    return pack(
+        {
+            "job": job.id,
+            "photo": job.photo is not None,
+            "final": job.final,
+            "thumbnail": job.thumbnail,
+        }
+    )
+
+
+def job_of_packet(packet: bytes, descriptors: Sequence[int]) -> Job:
+    """Trusts its sender. The numbers of the descriptors are this process's."""
+    fields = json.loads(packet)
+    photo, companions = (descriptors[:1], descriptors[1:]) if fields["photo"] else ((), descriptors)
+    return Job(
+        id=fields["job"],
+        photo=photo[0] if photo else None,
+        companions=tuple(companions),
+        final=fields["final"],
+        thumbnail=fields["thumbnail"],
+    )
 
 
 def answer_packet(answer: Answer) -> bytes:
