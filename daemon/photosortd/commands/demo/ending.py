@@ -47,7 +47,10 @@ def _next(at: Stage, following: Following) -> Iterator[tuple[str, str]]:
     yield "take the copies back (it asks first)", f"{program} -c {config} undo --last"
     if at.own:
         train = _program("photosort-train")
-        yield "make folders for examples of your own categories", f"{train} init examples"
+        yield (
+            "make folders for examples of your own categories",
+            f"{train} init examples animal food me",
+        )
     else:
         yield "the same with photos of yours, only read", f"{program} demo --photos ~/Pictures"
 
