@@ -97,7 +97,7 @@ def test_a_bar_is_as_long_as_the_score_and_the_stroke_stands_at_the_threshold() 
     widths = [each["style"] for each in made.all("i") if each]
     assert widths == ["width:75.3%", "width:0.0%"]
     assert [each["style"] for each in made.all("b")] == ["left:25.0%", "left:100.0%"]
-    assert "0.75 of 0.25" in made.said
+    assert "0.75, threshold 0.25" in made.said
 
 
 def test_of_many_categories_those_that_matter_have_bars() -> None:
@@ -108,6 +108,15 @@ def test_of_many_categories_those_that_matter_have_bars() -> None:
     bars = [each["title"] for each in made.all("span") if "title" in each]
     assert bars == ["n00", "n01", *names[-6:]]  # filed, near, then the highest
     assert "and 22 others up to 0.23" in made.said
+
+
+def test_photos_without_a_picture_are_counted() -> None:
+    of = sheet()
+    photo = frame("x.jpg", of, a=0.9, b=0.1, c=0.1)
+    assert "Pictures" not in page(of, photo, Frame("y.jpg", reason="a text")).said
+    made = page(of, photo, replace(photo, picture=None))
+    assert "Pictures1 of 2" in made.said
+    assert "no picture" in made.section("c0").said
 
 
 def test_the_first_bytes_say_what_it_is_and_the_same_facts_give_the_same_bytes() -> None:

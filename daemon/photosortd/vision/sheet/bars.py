@@ -54,5 +54,7 @@ def track(score: float, threshold: float | None) -> Iterator[Html]:
         class_="track",
         aria_hidden="true",
     )
-    said = None if threshold is None else tag("span", f" of {threshold:.2f}", class_="heard")
+    said = (
+        None if threshold is None else tag("span", f", threshold {threshold:.2f}", class_="heard")
+    )
     yield tag("span", share(score), said, class_="value")

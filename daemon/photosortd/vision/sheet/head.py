@@ -52,8 +52,16 @@ def _facts(sheet: Sheet) -> Iterator[Html]:
         ("Network", f"{bundle.backbone}, trained {bundle.created[:10]}"),
         ("Folder", sheet.folder),
         ("Made", f"{sheet.made:%Y-%m-%d %H:%M}"),
+        ("Pictures", _pictures(sheet)),
     )
     return (tag("div", tag("dt", term), tag("dd", value)) for term, value in facts if value)
+
+
+def _pictures(sheet: Sheet) -> str:
+    """Of how many, if not of all: thousands would make a page that no browser likes."""
+    photos = [each for each in sheet.frames if each.verdict is not None]
+    shown = sum(each.picture is not None for each in photos)
+    return "" if shown == len(photos) else f"{shown} of {len(photos)}"
 
 
 def _ways(sheet: Sheet) -> Iterator[Html]:
