@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from drawing import draw_photo
 from pages import Page
+from photosortd.commands.demo import photos
 from running import eventually
 
 COMMAND = [sys.executable, "-m", "photosortd", "demo"]
@@ -120,6 +123,17 @@ def test_on_a_terminal_with_a_desktop_the_demo_offers_to_open_the_sheet(tmp_path
         os.close(ours)
     assert opened.read_text() == f"file://{tmp_path}/demo-output/contact-sheet.html\n"
     assert b"holiday.jpg" in said
+
+
+def test_without_the_packages_of_the_extra_the_phone_brings_drawn_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "_INSTALLED", {"no_such_package": ("data", ("a.png",))})
+    found = photos.samples(tmp_path / "drawn")
+    assert [each.name for each in found if each.slowly] == ["drawn-plate.jpg", "drawn-sea.jpg"]
+    assert [each.name for each in found if not each.slowly] == [
+        "drawn-hills.jpg", "drawn-houses.jpg", "copy-of-drawn-hills.jpg", "notes.jpg",
+    ]  # fmt: skip
 
 
 def test_the_demo_removes_no_directory_that_is_not_its_own(tmp_path: Path) -> None:

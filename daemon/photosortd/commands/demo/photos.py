@@ -37,7 +37,8 @@ def samples(scratch: Path) -> list[Sample]:
     photos = [
         Sample(path.name, path.read_bytes()) for path in _mixed(_installed(), _drawn(scratch))
     ]
-    quick, slow = photos[:-_SLOW], photos[-_SLOW:]
+    slow_ones = min(_SLOW, len(photos) // 2)  # without the packages there are only drawn ones
+    quick, slow = photos[:-slow_ones], photos[-slow_ones:]
     again = Sample(f"copy-of-{quick[0].name}", quick[0].data)
     slow = [Sample(each.name, each.data, slowly=True) for each in slow]
     return [*quick, again, Sample("notes.jpg", _NO_PHOTO), *slow]
