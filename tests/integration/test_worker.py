@@ -496,6 +496,51 @@ def _alive(pid):
         return False
 
 
+@pytest.fixture
+def prepared() -> Iterator[int]:
+    before = descriptors(), children()
+    process.Process.prepare()
+    _, spare = process.Process._spare
+    yield spare.pid
+    process.Process.discard()
+    assert (descriptors(), children()) == before
+
+
+def test_a_prepared_worker_is_the_first_to_be_asked(prepared, opened, draw_photo):
+    process.Process.prepare()  # there is one
+    workers = Workers(TINY, 2, 1, Limits())
+    try:
+        workers.start()
+        assert workers.pids()[0] == prepared
+        assert one(workers, Job(1, opened(draw_photo()))).seen
+    finally:
+        workers.close()
+
+
+def test_a_prepared_worker_that_nobody_needs_goes(prepared):
+    process.Process.discard()
+    assert not _alive(prepared)
+
+
+def test_a_prepared_worker_that_died_is_replaced(prepared, opened, draw_photo):
+    os.kill(prepared, signal.SIGKILL)
+    until(lambda: not _alive(prepared))
+    with_another = Workers(TINY, 1, 1, Limits())
+    try:
+        with_another.start()
+        assert with_another.pids() != (prepared,)
+        assert one(with_another, Job(1, opened(draw_photo()))).seen
+    finally:
+        with_another.close()
+
+
+def test_a_worker_that_was_prepared_by_root_is_not_ours(prepared, monkeypatch):
+    """A command of root's that goes on as the state's owner must not keep a worker of root's."""
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert process.Process._take_spare() is None
+    assert not _alive(prepared)
+
+
 def test_close_ends_busy_and_stopped_workers_at_once(opened):
     with running(count=2) as workers:
         workers.submit(Job(1, opened(SLOW)))

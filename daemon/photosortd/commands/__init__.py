@@ -5,6 +5,7 @@ running, 75 (EX_TEMPFAIL of sysexits.h) it has to be started again, 78 (EX_CONFI
 or bundle.
 """
 
+import gc
 import sys
 from typing import Any
 
@@ -53,9 +54,25 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
         return
     if (options["again"] or options["as_json"]) and not options["once"]:
         raise click.UsageError("--again and --json go with --once")
-    from photosortd.commands import run
+    ctx.exit(_run(config, **options))
 
-    ctx.exit(run.run(config, **options))
+
+def _run(config: str | None, **options: Any) -> int:
+    """The daemon, or `--once`: what takes long to import, a worker does beside us."""
+    from photosortd import journal
+    from photosortd.vision.worker.process import Process
+
+    journal.occupy_standard_descriptors()
+    Process.prepare()
+    try:
+        gc.disable()  # nothing is thrown away here, and to look for it takes a tenth of the time
+        from photosortd.commands import run
+
+        gc.enable()
+        gc.freeze()
+        return run.run(config, **options)
+    finally:
+        Process.discard()
 
 
 def main() -> None:

@@ -6,6 +6,6 @@ that is shut neither loses a line at once nor disturbs whoever wrote it.
 """
 
 from photosortd.journal.conditions import Condition, Flood
-from photosortd.journal.setting import leads_to_journal, set_up
+from photosortd.journal.setting import leads_to_journal, occupy_standard_descriptors, set_up
 
-__all__ = ["Condition", "Flood", "leads_to_journal", "set_up"]
+__all__ = ["Condition", "Flood", "leads_to_journal", "occupy_standard_descriptors", "set_up"]

@@ -25,7 +25,7 @@ def set_up(
 
     `quiet`: only what needs attention; `verbose`: what we do in detail, twice: libraries too.
     """
-    _occupy_standard_descriptors()
+    occupy_standard_descriptors()
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.name == _IDENTIFIER]:
         root.removeHandler(old)
@@ -57,8 +57,11 @@ def _handler(environ: Mapping[str, str], stream: TextIO | None) -> logging.Handl
     return Surely([Stderr(stream, clock if stream.isatty() else date)])
 
 
-def _occupy_standard_descriptors() -> None:
-    """A file of the library must not be opened as number 2, where messages are written to."""
+def occupy_standard_descriptors() -> None:
+    """A file of the library must not be opened as number 2, where messages are written to.
+
+    What `set_up` does first, for whoever opens anything before that.
+    """
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)
     os.close(opened)

@@ -40,7 +40,10 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     confine(parent=int(sys.argv[2]))
     os.nice(NICE)
-    hello = hello_of(channel.recv(MAX_PACKET))
+    packet = channel.recv(MAX_PACKET)
+    if not packet:  # prepared, and not needed
+        return
+    hello = hello_of(packet)
     limit_memory(hello.limits.memory)
     try:
         bundle = read_bundle(hello.bundle)  # hashed: it may have changed since it was tested

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import ClassVar
 
 from photosortd.vision.worker.protocol import MAX_PACKET, Hello, ProtocolError, hello_packet, unpack
 
@@ -20,6 +22,9 @@ _ENVIRONMENT = {
 class Process:
     """A child and its socket. `start` may raise OSError; the others treat errors as its death."""
 
+    _spare: ClassVar[tuple[int, "Process"] | None] = None
+    """A prepared one, and the user as whom it was started."""
+
     def __init__(self, popen: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self._popen = popen
         self._channel = channel
@@ -27,11 +32,40 @@ class Process:
     @classmethod
     def start(cls, hello: Hello) -> "Process":
         """Must be called from a thread that outlives the child (PR_SET_PDEATHSIG follows it)."""
+        process = cls._take_spare() or cls._spawn()
+        process.send(hello_packet(hello))  # if it is gone already, that is heard of next
+        return process
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Start one for whoever asks next: it loads its libraries while the caller does others."""
+        if cls._spare is None:
+            with suppress(OSError):  # told by `start`, which tries again
+                cls._spare = os.geteuid(), cls._spawn()
+
+    @classmethod
+    def discard(cls) -> None:
+        """End the prepared one if nobody asked for it."""
+        if cls._spare is not None:
+            _, process = cls._spare
+            cls._spare = None
+            process.kill()
+            process.ended(timeout=2.0)
+
+    @classmethod
+    def _take_spare(cls) -> "Process | None":
+        if cls._spare is None or cls._spare[0] != os.geteuid():
+            cls.discard()  # none that has more rights than we have now
+            return None
+        (_, process), cls._spare = cls._spare, None
+        return process
+
+    @classmethod
+    def _spawn(cls) -> "Process":
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
                 ours.setblocking(False)
-                ours.send(hello_packet(hello))
                 popen = subprocess.Popen(
                     _command(theirs.fileno()),
                     stdin=subprocess.DEVNULL,
