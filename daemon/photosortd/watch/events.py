@@ -7,6 +7,7 @@ an overflow that it merely logs, directories that it silently could not watch.
 import errno
 import logging
 import os
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ _WANTED: list[type[FileSystemEvent]] = [
     DirMovedEvent,
 ]
 _PATIENCE = 1.0  # seconds that start() and stop() wait for watchdog's threads
+_WATCH = re.compile(r"^inotify wd:\S+ ino:(\S+) sdev:(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,21 +201,17 @@ class _Enqueue(FileSystemEventHandler):
 
 def watched_inodes(device: int) -> frozenset[int]:
     """The inodes on one device (as the kernel numbers it) that this process watches."""
-    found = set()
-    for line in _watch_lines():
-        fields = dict(part.partition(":")[::2] for part in line.split() if ":" in part)
-        if int(fields.get("sdev", "-1"), 16) == device:
-            found.add(int(fields["ino"], 16))
-    return frozenset(found)
+    ours = f"{device:x}"
+    return frozenset(int(inode, 16) for inode, where in _watches() if where == ours)
 
 
-def _watch_lines() -> Iterator[str]:
-    """Each watch of this process, as /proc/self/fdinfo describes it; see proc(5)."""
+def _watches() -> Iterator[tuple[str, str]]:
+    """Inode and device of each watch of this process, as hexadecimal digits; see proc(5)."""
     for number in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):  # closed meanwhile
             if _leads_to(number) == "anon_inode:inotify":
                 with open(f"/proc/self/fdinfo/{number}", encoding="ascii") as lines:
-                    yield from (line for line in lines if line.startswith("inotify "))
+                    yield from _WATCH.findall(lines.read())
 
 
 def _leads_to(number: str) -> str:
