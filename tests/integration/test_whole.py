@@ -87,6 +87,13 @@ def test_no_shorter_one_is_whole(name):
     assert missing(data[: len(data) - 2])
 
 
+def test_the_end_of_a_thumbnail_is_not_the_photos():
+    data = thumbnailed()
+    end = data.index(b"\xff\xd9") + 2
+    assert end < len(data)
+    assert missing(data[:end]) == "JPEG without its end marker"
+
+
 def _unknowable(name, data, length):
     """An XMP packet is whole before its padding."""
     return name in ("xmp", "aae") and data[:length].rstrip().endswith(
