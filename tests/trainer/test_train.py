@@ -142,7 +142,7 @@ def test_again_gives_the_same_and_learns_nothing_anew(run, originals, monkeypatc
 
 def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path, monkeypatch):
     from photosort_trainer import diary
-    from photosort_trainer.commands import train as command
+    from photosort_trainer.commands import progress
 
     seen: list[int] = []
 
@@ -153,7 +153,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path,
 
     arguments = [originals, "--out", tmp_path, *SMALL, "--epochs", 6]
     monkeypatch.setattr(diary, "_RARELY", 0)
-    monkeypatch.setattr(command._Tell, "epoch", stop)
+    monkeypatch.setattr(progress.Tell, "epoch", stop)
     stopped = CliRunner().invoke(commands.group, ["train", *map(str, arguments)])
     assert stopped.exit_code != 0
     assert not (tmp_path / "bundle").exists()
@@ -163,13 +163,13 @@ def test_a_run_that_was_stopped_goes_on_with_the_next_epoch(originals, tmp_path,
 
 
 def test_a_crash_at_the_end_leaves_the_old_bundle(run, originals, monkeypatch):
-    from photosort_trainer import training
+    from photosort_trainer import leaving
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", "bundle")
 
     before = read_bundle(run[0] / "bundle").id
-    monkeypatch.setattr(training.card, "write", full)
+    monkeypatch.setattr(leaving.card, "write", full)
     failed = CliRunner().invoke(
         commands.group, ["train", str(originals), "--out", str(run[0]), *SMALL, "--epochs", "40"]
     )

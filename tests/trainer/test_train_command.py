@@ -84,6 +84,6 @@ def test_without_tensorflow_the_extra_is_named(monkeypatch, tmp_path):
     from photosort_trainer.commands import train
     from photosort_trainer.errors import TrainerError
 
-    monkeypatch.setattr(train.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(TrainerError, match=r"pip install 'photosortd\[trainer\]'"):
         train.command.main(["x", "--out", str(tmp_path)], standalone_mode=False)

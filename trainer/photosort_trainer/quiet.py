@@ -1,9 +1,20 @@
 """TensorFlow without its chatter: it writes to descriptor 2 from C++, past every Python logger."""
 
+import importlib.util
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from photosort_trainer.errors import TrainerError
+
+
+def need_tensorflow() -> None:
+    """Raises TrainerError, which names what to install."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise TrainerError(
+            "TensorFlow is not installed, and training needs it: pip install 'photosortd[trainer]'"
+        )
 
 
 def settings() -> None:

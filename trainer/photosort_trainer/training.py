@@ -5,14 +5,11 @@ learners and search, and the bundle appears whole at the end. Test photos are lo
 everything is chosen.
 """
 
-import dataclasses
-import errno
 import os
 import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +17,13 @@ from numpy.typing import NDArray
 from photosort_trainer import (
     calibrate,
     candidates,
-    card,
     dataset,
     facts,
     folds,
-    golden,
     learners,
+    leaving,
     originals,
     quiet,
-    report,
-    results,
     sharing,
     shipping,
 )
@@ -38,16 +32,14 @@ from photosort_trainer.bench import Bench, Learned, Learner, Tell
 from photosort_trainer.candidates import Course, Tried
 from photosort_trainer.dataset import Dataset, labels
 from photosort_trainer.errors import DatasetError
+from photosort_trainer.leaving import Result
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Plan, Recipe
-from photosort_trainer.results import Results
 from photosort_trainer.sharing import Parts
-from photosort_trainer.shipping import Shipped
 from photosort_trainer.stages import Stages
 from photosortd.records import printable
-from photosortd.vision.bundle import Bundle, Category, write_bundle
+from photosortd.vision.bundle import Category
 
-Model = Any  # keras.Model, which has no types
 Scores = NDArray[np.float64]
 
 
@@ -64,15 +56,6 @@ class Request:
     @property
     def cache(self) -> Path:
         return Path(self.out, "cache")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of it."""
-
-    bundle: Bundle
-    results: Results
-    report: Path
 
 
 def run(request: Request, tell: Tell) -> Result:
@@ -116,7 +99,7 @@ def _run(request: Request, tell: Tell, stages: Stages) -> Result:
         categories = _categories(held, course.names, plan)
     with stages.doing("learning from all"):
         model = _finish(best, parts, plan).whole()
-        _keep(model, Path(request.out, "model.keras"))
+        leaving.keep(model, Path(request.out, leaving.MODEL))
     with stages.doing("export"):
         pictures = Pictures(request.cache, best.recipe.size)
         shipped = shipping.choose_form(model, categories, course, pictures, tell)
@@ -125,7 +108,7 @@ def _run(request: Request, tell: Tell, stages: Stages) -> Result:
     with stages.doing("report"):
         known = (parts.data, course, parts.test, tried, refined, plan, categories, held)
         found = facts.gather(facts.Run(*known, shipped, judged))
-        made = _write(request, found, best, categories, shipped)
+        made = leaving.write(Path(request.out), found, categories, shipped)
     stages.finish()
     return made
 
@@ -200,48 +183,3 @@ def _finish(best: Tried, parts: Parts, plan: Plan) -> Learned:
     if not plan.folds:
         return best.learned
     return _frozen(best).learn(parts.both, None, "learning from all")
-
-
-# ---- what is left behind
-
-
-def _keep(model: Model, path: Path) -> None:
-    """Structure and weights; whole or not there. Raises OSError.
-
-    Keras writes HDF5, which ends the process on a full disk: there has to be room before.
-    """
-    needed = 2 * sum(weight.nbytes for weight in model.get_weights())
-    if shutil.disk_usage(path.parent).free < needed:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        model.save(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _write(
-    request: Request,
-    found: Results,
-    best: Tried,
-    categories: tuple[Category, ...],
-    shipped: Shipped,
-) -> Result:
-    """Bundle, results and report: all from the same facts."""
-    bundle = write_bundle(
-        Path(request.out, "bundle"),
-        model=shipped.data,
-        categories=categories,
-        height=best.recipe.size,
-        width=best.recipe.size,
-        backbone=best.recipe.backbone,
-        recipe=best.recipe.as_json(),
-        metrics=facts.bundle_metrics(found),
-        golden=golden.choose(golden.drawings(), categories, shipped.eyes.look),
-        model_card=card.write(found),
-    )
-    found = dataclasses.replace(found, bundle=bundle.id)
-    results.save(found, Path(request.out))
-    path = report.write(found, Path(request.out))
-    return Result(bundle, found, path)

@@ -1,17 +1,21 @@
 """Bars on a terminal, with the time left; nothing where nobody looks."""
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
+
+if TYPE_CHECKING:
+    from photosort_trainer.diary import Epoch
 
 T = TypeVar("T")
 
@@ -41,3 +45,31 @@ def each(progress: Progress, title: str, items: Sequence[T]) -> Iterator[T]:
     for item in items:
         yield item
         progress.advance(task)
+
+
+class Tell:
+    """Progress bars; what is said in between appears above them."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._progress = shown
+        self._learning: dict[str, TaskID] = {}
+
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False, markup=False)
+
+    def each(self, title: str, items: Sequence[T]) -> Iterable[T]:
+        return each(self._progress, title, items)
+
+    def epoch(self, epoch: "Epoch", of: int, what: str) -> None:
+        note = f"loss {epoch.loss:.2f}"
+        if epoch.validation_loss is not None:
+            note += f", held out {epoch.validation_loss:.2f}"
+        self._progress.update(self._bar(of, what), completed=epoch.number, note=note)
+
+    def far(self, epochs: float, of: int, what: str) -> None:
+        self._progress.update(self._bar(of, what), completed=epochs)
+
+    def _bar(self, of: int, what: str) -> TaskID:
+        if what not in self._learning:
+            self._learning[what] = self._progress.add_task(what, total=of, note="")
+        return self._learning[what]

@@ -1,29 +1,18 @@
 """`photosort-train train`: options, progress on a terminal, and the tables at the end."""
 
 import dataclasses
-import importlib.util
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress, TaskID
-from rich.table import Table
 
+from photosort_trainer import quiet
 from photosort_trainer import recipe as recipes
 from photosort_trainer.backbones import REPORT, TABLE
-from photosort_trainer.commands import progress
-from photosort_trainer.errors import TrainerError
-from photosortd.records import printable
-
-if TYPE_CHECKING:
-    from photosort_trainer.diary import Epoch
-    from photosort_trainer.results import Results
-    from photosort_trainer.training import Result
-
-T = TypeVar("T")
+from photosort_trainer.commands import outcome, progress
 
 NETWORKS = (*TABLE, recipes.SCRATCH, recipes.SMALL_SCRATCH)
 USUAL = (recipes.Recipe().backbone, recipes.SCRATCH)
@@ -31,7 +20,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": (*TABLE, recipes.SCRATCH),
     "report": (*REPORT, recipes.SCRATCH),
 }
-_SHOWN = 10  # files left out that are named on the terminal
 
 
 def _networks(_: click.Context, __: click.Parameter, said: tuple[str, ...]) -> tuple[str, ...]:
@@ -168,14 +156,14 @@ def command(
     ORIGINALS/none holds photos of no category. Of several networks the best is taken, by the
     F1 of photos that it has not learned from; RUN/report.html shows why.
     """
-    _need_tensorflow()
+    quiet.need_tensorflow()
     from photosort_trainer import training
 
     console = Console()
     with progress.bars(console) as shown:
         request = training.Request(originals, out, _plan(said), weights_dir, none)
-        result = training.run(request, _Tell(shown))
-    _report(console, result)
+        result = training.run(request, progress.Tell(shown))
+    outcome.show(console, result)
 
 
 def _plan(said: dict[str, Any]) -> recipes.Plan:
@@ -194,106 +182,3 @@ def _plan(said: dict[str, Any]) -> recipes.Plan:
     every, each = given.pop("promises")
     classic = given.pop("thresholds") == "classic"
     return recipes.Plan(tuple(networks), precision=every, promises=each, classic=classic, **given)
-
-
-def _need_tensorflow() -> None:
-    if importlib.util.find_spec("tensorflow") is None:
-        raise TrainerError(
-            "TensorFlow is not installed, and training needs it: pip install 'photosortd[trainer]'"
-        )
-
-
-class _Tell:
-    """Progress bars; what is said in between appears above them."""
-
-    def __init__(self, shown: Progress) -> None:
-        self._progress = shown
-        self._learning: dict[str, TaskID] = {}
-
-    def say(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False)
-
-    def each(self, title: str, items: Sequence[T]) -> Iterable[T]:
-        return progress.each(self._progress, title, items)
-
-    def epoch(self, epoch: "Epoch", of: int, what: str) -> None:
-        note = f"loss {epoch.loss:.2f}"
-        if epoch.validation_loss is not None:
-            note += f", held out {epoch.validation_loss:.2f}"
-        self._progress.update(self._bar(of, what), completed=epoch.number, note=note)
-
-    def far(self, epochs: float, of: int, what: str) -> None:
-        self._progress.update(self._bar(of, what), completed=epochs)
-
-    def _bar(self, of: int, what: str) -> TaskID:
-        if what not in self._learning:
-            self._learning[what] = self._progress.add_task(what, total=of, note="")
-        return self._learning[what]
-
-
-# ---- the end
-
-
-def _report(console: Console, result: "Result") -> None:
-    found = result.results
-    for path, reason in found.left_out[:_SHOWN]:
-        console.print(f"left out: {path}: {reason}", markup=False, highlight=False)
-    if (more := len(found.left_out) - _SHOWN) > 0:
-        console.print(f"left out: {more} more files")
-    if len(found.candidates) > 1:
-        console.print(_candidates(found))
-    console.print(_table(found))
-    for line in _promised(found):
-        console.print(line, markup=False, highlight=False)
-    path = printable(str(result.bundle.path))
-    for line in (
-        f"Look at it: {printable(str(result.report))}",
-        f"The bundle is in {path}",
-        f"Use it: photosortd model install {path}",
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _candidates(found: "Results") -> Table:
-    table = Table(title="Networks, by macro-F1", title_justify="left")
-    table.add_column("network")
-    table.add_column("validation photos (chosen by)", justify="right")
-    table.add_column("test photos", justify="right")
-    for each in found.candidates:
-        chosen = " ◀" if each.name == found.winner else ""
-        table.add_row(each.name + chosen, _interval(each.validation), _interval(each.test))
-    return table
-
-
-def _interval(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['macro_f1']:.3f} ({estimate['low']:.3f}–{estimate['high']:.3f})"
-
-
-def _table(found: "Results") -> Table:
-    table = Table(title="On test photos, which were not learned from", title_justify="left")
-    table.add_column("category")
-    for title in ("photos", "tested on", "threshold", "precision", "recall", "F1"):
-        table.add_column(title, justify="right")
-    for counts in found.photos:
-        if (quality := found.shipped.get(counts.category)) is None:
-            continue  # photos of no category
-        threshold = "none" if quality["threshold"] is None else f"{quality['threshold']:.2f}"
-        shown = (f"{quality[name]:.2f}" for name in ("precision", "recall", "f1"))
-        photos = counts.training + counts.validation + counts.test
-        table.add_row(counts.category, str(photos), str(quality["photos"]), threshold, *shown)
-    table.add_section()
-    table.add_row("macro", *[""] * 5, f"{found.shipped_macro['macro_f1']:.2f}")
-    return table
-
-
-def _promised(found: "Results") -> Iterator[str]:
-    for each in found.promises:
-        if each["kept"]:
-            continue
-        asked = f"{each['category']}: a precision of {each['precision']:g} cannot be kept"
-        what = (
-            f"about {each['more']} more photos of it would"
-            if each["more"]
-            else "more photos alone would not: look at what it is confused with"
-        )
-        yield f"{asked}, so nothing is filed there by itself; {what}"
