@@ -105,7 +105,7 @@ def _drawn(photo: _Surrounded, change: Change) -> Pixels:
     moved = _moved(photo, change)
     counts = np.array(moved.histogram()).reshape(3, 256)
     mean = counts @ np.arange(256) / (photo.height * photo.width)
-    return np.asarray(moved.convert("RGB", _light(change, mean)))
+    return np.asarray(moved.convert("RGB", light(change, mean)))
 
 
 def _moved(photo: _Surrounded, change: Change) -> Image.Image:
@@ -123,9 +123,10 @@ def _moved(photo: _Surrounded, change: Change) -> Image.Image:
     )
 
 
-def _light(change: Change, mean: NDArray[np.float64]) -> tuple[float, ...]:
+def light(change: Change, mean: NDArray[np.float64]) -> tuple[float, ...]:
     """Brightness and tint, then contrast about the mean, then saturation about grey, in one: the
-    rows of a 3×4 matrix, its last column to be added."""
+    rows of a 3×4 matrix for Pillow's convert, its last column to be added. `mean` [3] is of the
+    pixels, 0…255."""
     channels = np.array(change.tint) * change.brightness
     saturate = change.saturation * np.eye(3) + (1 - change.saturation) * _GREY
     rows = change.contrast * saturate * channels

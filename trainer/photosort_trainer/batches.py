@@ -16,6 +16,7 @@ from photosort_trainer.pictures import Pictures
 
 Batches = Any  # keras.utils.PyDataset, which has no types
 Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
 
 
 class Rows:
@@ -54,20 +55,30 @@ def of_pixels(
     """
     truth = labels(photos, names)
 
-    def rows(chosen: NDArray[np.int64], epoch: int) -> tuple[Floats, Floats]:
+    def order(epoch: int) -> Places:
+        count = len(photos)
+        if seed is None:
+            return np.arange(count)
+        return np.random.default_rng((seed, epoch)).permutation(count)
+
+    def rows(chosen: Places, epoch: int, _: int) -> tuple[Floats, Floats]:
         number = 0 if seed is None else epoch + 1
         drawn = [pictures.versions(photos[i], [number])[0] for i in chosen]
         return np.stack(drawn).astype(np.float32), truth[chosen].astype(np.float32)
 
-    return _dataset(len(photos), size, rows, seed)
+    return of_rows(len(photos), size, order, rows)
 
 
-def _dataset(
+def of_rows(
     count: int,
     size: int,
-    rows: Callable[[NDArray[np.int64], int], tuple[Floats, Floats]],
-    seed: int | None,
+    order: Callable[[int], Places],
+    rows: Callable[[Places, int, int], tuple[Floats, Floats]],
 ) -> Batches:
+    """What `rows` gives of so many places at a time, with the epoch and the batch's number.
+
+    `order` names the `count` places of an epoch. Both are to hang on their arguments alone.
+    """
     import keras
 
     class Dataset(keras.utils.PyDataset):  # type: ignore[misc, unused-ignore]
@@ -77,11 +88,7 @@ def _dataset(
             return -(-count // size)
 
         def __getitem__(self, number: int) -> tuple[Floats, Floats]:
-            return rows(self._order()[number * size : (number + 1) * size], self.epoch)
-
-        def _order(self) -> NDArray[np.int64]:
-            if seed is None:
-                return np.arange(count)
-            return np.random.default_rng((seed, self.epoch)).permutation(count)
+            chosen = order(self.epoch)[number * size : (number + 1) * size]
+            return rows(chosen, self.epoch, number)
 
     return Dataset()

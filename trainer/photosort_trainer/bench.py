@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from photosort_trainer import augment, heads, scratch
 from photosort_trainer.dataset import Photo
-from photosort_trainer.diary import Epoch, Hearers
+from photosort_trainer.diary import Epoch, Hearers, best
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Recipe
 from photosortd.vision import DECODE_VERSION
@@ -104,21 +104,16 @@ class Learned:
     @property
     def best(self) -> int:
         """The number of the epoch whose weights it has, from 1."""
-        return _best(self.epochs)
+        return best(self.epochs)
 
     def settled(self, recipe: Recipe) -> Recipe:
         """For the same again where nothing is held out: as many epochs as were best."""
-        unfreeze = _best(self.slow) if self.slow else 0
+        unfreeze = best(self.slow) if self.slow else 0
         return dataclasses.replace(recipe, epochs=self.best, unfreeze=unfreeze)
 
     def forget(self) -> None:
         """Its scores are known, and nobody will want it again."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _best(epochs: Sequence[Epoch]) -> int:
-    losses = [e.validation_loss for e in epochs if e.validation_loss is not None]
-    return 1 + losses.index(min(losses)) if losses else len(epochs)
 
 
 class Learner(Protocol):

@@ -2,10 +2,10 @@
 from."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from photosort_trainer import states
 
 LOSS = "cross_entropy"
 """The metric that is watched: the loss without the penalty on the weights."""
+
+F1 = "macro_f1"
+"""What decides instead, where it is known."""
 
 _RARELY = 10
 """Times as long as keeping a state took is learned before the next one is kept: that of 17 million
@@ -28,6 +31,27 @@ class Epoch:
     number: int  # from 1
     loss: float
     validation_loss: float | None  # None: nothing was held out
+    validation_f1: float | None = None  # None: the loss decides which epoch is best
+
+
+def best(epochs: Sequence[Epoch]) -> int:
+    """The number of the epoch whose weights count, from 1: by F1 where there is one and then by
+    loss, of equals the first; the last where nothing was held out."""
+    held = [epoch for epoch in epochs if epoch.validation_loss is not None]
+    return min(held, key=_worth).number if held else len(epochs)
+
+
+def _worth(epoch: Epoch) -> tuple[float, float]:
+    """The lower the better."""
+    f1 = 0.0 if epoch.validation_f1 is None else round(epoch.validation_f1, 4)
+    return -f1, epoch.validation_loss or 0.0
+
+
+class Averaged(Protocol):
+    """Weights that are averaged over steps, and count instead of the model's own."""
+
+    def weights(self) -> list[Any]: ...
+    def take(self, weights: list[Any]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +65,11 @@ class Hearers:
 class Diary:
     """Keeps `folder`, which belongs to one training alone, and goes on in it."""
 
-    def __init__(self, folder: Path, hearers: Hearers, validated: bool) -> None:
+    def __init__(
+        self, folder: Path, hearers: Hearers, validated: bool, averaged: Averaged | None = None
+    ) -> None:
         """`validated`: the best weights count; otherwise those of the last epoch."""
+        self._averaged = averaged
         self._state, self._best = folder / "state.npz", folder / "best.npz"
         self._hearers, self._validated = hearers, validated
         self._kept_at, self._cost = 0.0, 0.0  # seconds
@@ -55,8 +82,7 @@ class Diary:
 
     def is_over(self, patience: int) -> bool:
         """Whether so many epochs in a row were no better than the best before them."""
-        losses = self._losses
-        return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+        return self._validated and len(self.epochs) - best(self.epochs) >= patience
 
     def restore(self, model: Model) -> None:
         """`model`, which is compiled, goes on where it was."""
@@ -67,6 +93,8 @@ class Diary:
         kept = self._lists["optimizer"]
         for variable, value in zip(model.optimizer.variables, kept, strict=True):
             variable.assign(value)
+        if self._averaged is not None:
+            self._averaged.take(self._lists["averaged"])
         self._lists = {}
 
     def callbacks(self, model: Model, patience: int, training: Any) -> list[Any]:
@@ -81,11 +109,9 @@ class Diary:
             self._hearers.far(training.epoch + (number + 1) / len(training))
 
         def end(number: int, logs: dict[str, float]) -> None:
-            held_out = logs.get(f"val_{LOSS}")
-            self._end(
-                model,
-                Epoch(number + 1, float(logs[LOSS]), None if held_out is None else float(held_out)),
-            )
+            held_out, f1 = logs.get(f"val_{LOSS}"), logs.get(f"val_{F1}")
+            seen = (None if each is None else float(each) for each in (held_out, f1))
+            self._end(model, Epoch(number + 1, float(logs[LOSS]), *seen))
             model.stop_training = self.is_over(patience)
 
         return [
@@ -112,8 +138,7 @@ class Diary:
     def _end(self, model: Model, epoch: Epoch) -> None:
         """The weights that count come first: without its state an epoch is done again."""
         self.epochs.append(epoch)
-        losses = self._losses
-        if losses and losses.index(min(losses)) == len(losses) - 1:
+        if self._validated and best(self.epochs) == len(self.epochs):
             self._keep_best(model)
         if time.monotonic() - self._kept_at >= _RARELY * self._cost:
             self._keep_state(model)
@@ -123,19 +148,18 @@ class Diary:
         began = time.monotonic()
         moments = [np.asarray(variable) for variable in model.optimizer.variables]
         lists = {"weights": model.get_weights(), "optimizer": moments}
+        if self._averaged is not None:
+            lists["averaged"] = self._averaged.weights()
         states.save(self._state, lists, self._said())
         self._kept_at = time.monotonic()
         self._cost = self._kept_at - began
 
     def _keep_best(self, model: Model) -> None:
-        states.save(self._best, {"weights": model.get_weights()}, {})
+        counting = model.get_weights() if self._averaged is None else self._averaged.weights()
+        states.save(self._best, {"weights": counting}, {})
 
     def _said(self) -> dict[str, Any]:
         return {"epochs": [asdict(epoch) for epoch in self.epochs], "finished": self.finished}
-
-    @property
-    def _losses(self) -> list[float]:
-        return [e.validation_loss for e in self.epochs if e.validation_loss is not None]
 
 
 def _reseed(model: Model, epoch: int) -> None:

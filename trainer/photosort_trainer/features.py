@@ -7,18 +7,18 @@ Learning reads them from one table that is mapped, so memory does not grow with 
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import augment, frozen
+from photosort_trainer.ahead import ahead
 from photosort_trainer.dataset import Photo
 from photosort_trainer.files import write_whole, writing
 from photosort_trainer.pictures import Pictures
@@ -30,8 +30,6 @@ Features = NDArray[np.float16]
 """[versions, d]; version 0 is the photo itself."""
 
 _HALF = np.dtype(np.float16)
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Extractor:
@@ -86,7 +84,7 @@ class Extractor:
         threads = ThreadPoolExecutor(max_workers=len(lanes))
         try:
             work = partial(self._add, versions, free)
-            for _ in _ahead(threads, work, progress(photos), 2 * len(lanes)):
+            for _ in ahead(threads, work, progress(photos), 2 * len(lanes)):
                 pass
         finally:
             threads.shutdown(cancel_futures=True)
@@ -136,18 +134,6 @@ class Table:
     def places(self, photos: Sequence[Photo]) -> NDArray[np.int64]:
         """Where these photos stand in `rows`. KeyError for one that is not in the table."""
         return np.array([self._places[photo.sha256] for photo in photos], np.int64)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, work: Callable[[T], R], items: Iterable[T], most: int
-) -> Iterator[R]:
-    """`work` on the items in order, so many ahead of who takes the results: memory stays flat."""
-    queue = iter(items)
-    running = [pool.submit(work, item) for item in islice(queue, most)]
-    while running:
-        done = running.pop(0)
-        running.extend(pool.submit(work, item) for item in islice(queue, 1))
-        yield done.result()
 
 
 def _key(network: Model, changes: Changes) -> str:

@@ -15,9 +15,11 @@ def write_whole(path: str | Path, data: bytes) -> None:
 
 
 @contextmanager
-def writing(path: str | Path) -> Iterator[BinaryIO]:
+def writing(path: str | Path, sync: bool = False) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when all of it is written; its directory is made if
-    need be. Raises OSError, which names `path` if it names none: a full disk says nothing else."""
+    need be. With `sync` it is on the disk before it has its name: what hours went into is not lost
+    to a power failure. Raises OSError, which names `path` if it names none: a full disk says
+    nothing else."""
     target = Path(path)
     own = f"{os.getpid()}-{threading.get_native_id()}"  # two threads may write the same file
     beside = target.with_name(f".{target.name}.{own}.new")
@@ -25,6 +27,9 @@ def writing(path: str | Path) -> Iterator[BinaryIO]:
         target.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as stream:
             yield stream
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
         beside.replace(target)
     except BaseException as error:
         with suppress(FileNotFoundError, NotADirectoryError):

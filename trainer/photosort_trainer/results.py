@@ -80,6 +80,8 @@ class Results:
     suspects: tuple[Mapping[str, Any], ...]  # probable label errors
     bundle: str
     versions: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)  # folders: originals, and none
+    distilled: Mapping[str, Any] = field(default_factory=dict)  # of a student: who taught it
 
 
 def save(results: Results, run: Path) -> None:

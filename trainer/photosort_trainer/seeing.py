@@ -24,8 +24,9 @@ Scores = NDArray[np.float64]
 class Eyes:
     """One model as the daemon would load it. Not thread-safe."""
 
-    def __init__(self, model: bytes, names: Sequence[str], size: int) -> None:
-        """Raises BundleError if no daemon would take the model."""
+    def __init__(self, model: bytes, names: Sequence[str], size: int, threads: int = 0) -> None:
+        """`threads` for one photo; 0: what this machine has. Raises BundleError if no daemon would
+        take the model."""
         self.size, self._count = size, len(names)
         with tempfile.TemporaryDirectory(prefix="photosort-") as folder:
             bundle = write_bundle(
@@ -41,7 +42,7 @@ class Eyes:
                 model_card="",
             )
             # The model was read into memory: its file is not needed any more.
-            self._classifier = Classifier(bundle, threads=min(4, os.cpu_count() or 1))
+            self._classifier = Classifier(bundle, threads or min(4, os.cpu_count() or 1))
 
     def seconds(self) -> float:
         """For one photo that is decoded already: the fastest of a few."""

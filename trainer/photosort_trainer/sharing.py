@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from photosort_trainer import likeness, split
 from photosort_trainer.bench import Tell
 from photosort_trainer.candidates import Course
-from photosort_trainer.dataset import Dataset, Photo
+from photosort_trainer.dataset import Dataset, LeftOut, Photo
 from photosort_trainer.errors import DatasetError
 from photosort_trainer.recipe import Plan
 from photosort_trainer.split import Part
@@ -45,8 +45,29 @@ def share_out(data: Dataset, plan: Plan, path: str, tell: Tell) -> Parts:
             "will look better than it is"
         )
     split.save(path, {**kept, **made.parts}, data.photos)
-    chosen = {part: [p for p in data.photos if made.parts.get(p.sha256) is part] for part in Part}
     data = dataclasses.replace(data, left_out=(*data.left_out, *made.left_out))
+    return _parts(data, alike, made.parts)
+
+
+def as_before(data: Dataset, path: str) -> Parts:
+    """Each photo to the part that an earlier run gave it; those that came since are left out.
+
+    Raises DatasetError.
+    """
+    kept = split.load(path)
+    new = tuple(
+        LeftOut(photo.path, f"has no part in {printable(path)}: train again to learn from it")
+        for photo in data.photos
+        if photo.sha256 not in kept
+    )
+    old = tuple(photo for photo in data.photos if photo.sha256 in kept)
+    data = dataclasses.replace(data, photos=old, left_out=(*data.left_out, *new))
+    _check_parts(data, {photo.sha256: kept[photo.sha256] for photo in old}, path)
+    return _parts(data, likeness.groups(data.looks), kept)
+
+
+def _parts(data: Dataset, alike: Mapping[str, int], parts: Mapping[str, Part]) -> Parts:
+    chosen = {part: [p for p in data.photos if parts.get(p.sha256) is part] for part in Part}
     course = Course(data.categories, chosen[Part.TRAIN], chosen[Part.VALIDATION])
     return Parts(data, alike, course, chosen[Part.TEST])
 

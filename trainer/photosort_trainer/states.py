@@ -23,7 +23,7 @@ def save(path: Path, lists: Mapping[str, Arrays], said: Mapping[str, Any]) -> No
     named: dict[str, Any] = {
         f"{name}.{place}": each for name, row in lists.items() for place, each in enumerate(row)
     }
-    with writing(path) as stream:
+    with writing(path, sync=True) as stream:
         np.savez(stream, **{_SAID: np.array(json.dumps(said)), **named})
 
 

@@ -5,6 +5,7 @@ learners and search, and the bundle appears whole at the end. Test photos are lo
 everything is chosen.
 """
 
+import dataclasses
 import os
 import shutil
 from dataclasses import dataclass
@@ -57,6 +58,12 @@ class Request:
     def cache(self) -> Path:
         return Path(self.out, "cache")
 
+    @property
+    def examples(self) -> dict[str, str]:
+        """Where the photos are, for who learns from this run."""
+        folders = {"originals": self.originals, "none": self.none}
+        return {name: os.path.abspath(path) for name, path in folders.items() if path is not None}
+
 
 def run(request: Request, tell: Tell) -> Result:
     """Train as asked; write `request.out`/bundle, model.keras, results.json and report.html.
@@ -108,6 +115,7 @@ def _run(request: Request, tell: Tell, stages: Stages) -> Result:
     with stages.doing("report"):
         known = (parts.data, course, parts.test, tried, refined, plan, categories, held)
         found = facts.gather(facts.Run(*known, shipped, judged))
+        found = dataclasses.replace(found, examples=request.examples)
         made = leaving.write(Path(request.out), found, categories, shipped)
     stages.finish()
     return made
