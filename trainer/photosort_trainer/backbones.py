@@ -173,12 +173,21 @@ def build(backbone: Backbone, size: int, weights: str) -> Model:
     return keras.Model(pixels, network(scaled, training=False), name=f"{network.name}_pooled")
 
 
-def unfreeze(network: Model, backbone: Backbone) -> None:
-    """Let the last blocks learn; batch normalisation stays as ImageNet left it."""
+def melt(network: Model) -> Model:
+    """Let everything learn; batch normalisation still goes by ImageNet's means. Returns the network
+    of keras.applications inside."""
     import keras
 
     inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     inner.trainable = True
+    return inner
+
+
+def unfreeze(network: Model, backbone: Backbone) -> None:
+    """Let the last blocks learn; batch normalisation stays as ImageNet left it."""
+    import keras
+
+    inner = melt(network)
     below = True
     for layer in inner.layers:
         below = below and layer.name != backbone.last

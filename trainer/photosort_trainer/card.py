@@ -59,6 +59,8 @@ def _negatives(counts: Mapping[str, Photos]) -> int:
 
 def _origin(found: Results) -> str:
     recipe = found.recipe
+    if found.distilled:
+        return _taught(found)
     if found.winner == SMALL_SCRATCH:
         return (
             "A small residual network, trained from random weights on these photos alone, with "
@@ -71,6 +73,19 @@ def _origin(found: Results) -> str:
         f"A head of {recipe['layers']} × {recipe['hidden']} nodes on the pooled features of "
         f"{found.winner}, with weights from ImageNet{tuned}, and {recipe['augment']} random "
         "versions of each photo."
+    )
+
+
+def _taught(found: Results) -> str:
+    """Of a student."""
+    said = found.distilled
+    teacher, student = said["compared"]["rows"]
+    return (
+        f"A small network ({found.winner}), trained from {said['from']}. It learned to say what a "
+        f"larger one ({teacher['network']}, macro-F1 {teacher['macro_f1']:.3f} on the same test "
+        f"photos) says of {said['labelled']} photos with labels, which counted too, and "
+        f"{said['unlabelled']} without. It takes {student['milliseconds']:.1f} ms for a photo on "
+        f"one core where that one takes {teacher['milliseconds']:.1f} ms."
     )
 
 

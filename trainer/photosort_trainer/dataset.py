@@ -144,16 +144,21 @@ def survey(
 
 def _read(entry: Entry, contents: dict[str, _Content]) -> None:
     """Note an entry under its content's hash, once it is sure that the decoder can read it."""
-    try:
-        _check_kind(os.stat(entry.path))
-        with open(entry.path, "rb") as stream:
-            data = stream.read()
-    except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror}") from error
+    data = file_bytes(entry.path)
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 not in contents:
         contents[sha256] = _Content(look(decode(data, _PROBE, _PROBE)))
     contents[sha256].entries.append(entry)
+
+
+def file_bytes(path: str) -> bytes:
+    """Raises PhotoError for what no photo is, and for what cannot be read."""
+    try:
+        _check_kind(os.stat(path))
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise PhotoError(f"cannot be read: {error.strerror}") from error
 
 
 def _check_kind(said: os.stat_result) -> None:

@@ -14,7 +14,7 @@ from photosort_trainer.backbones import TABLE
 from photosort_trainer.candidates import Course, Refined, Tried
 from photosort_trainer.dataset import Dataset, Photo, labels
 from photosort_trainer.originals import NONE
-from photosort_trainer.recipe import CLASSIC, SCRATCH, SMALL_SCRATCH, Plan
+from photosort_trainer.recipe import CLASSIC, SCRATCH, SMALL_RESNET, SMALL_SCRATCH, TINY, Plan
 from photosort_trainer.results import CandidateResult, Photos, Results, Shot
 from photosort_trainer.shipping import Judged, Shipped, Verdict
 from photosortd.records import printable
@@ -26,6 +26,8 @@ Scores = NDArray[np.float64]
 _NOTES = {
     SCRATCH: "from random weights: the benchmark to beat",
     SMALL_SCRATCH: "a small residual network from random weights",
+    SMALL_RESNET: "a residual network from random weights, taught by another network",
+    TINY: "a very small residual network from random weights, taught by another network",
 }
 _PACKAGES = ("photosortd", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")
 
@@ -57,7 +59,7 @@ class Run:
 def gather(run: Run) -> Results:
     """The bundle's id is not known yet."""
     names = run.course.names
-    calibrated = _calibrated(run.categories, run.held.raw[:, 0])
+    held = calibrated(run.categories, run.held.raw[:, 0])
     truth = labels(run.held.photos, names)
     plan = dataclasses.asdict(dataclasses.replace(run.plan, candidates=()))
     return Results(
@@ -79,13 +81,13 @@ def gather(run: Run) -> Results:
         form=run.shipped.form,
         held_out={
             name: {
-                "scores": [round(float(score), 4) for score in calibrated[:, i]],
+                "scores": [round(float(score), 4) for score in held[:, i]],
                 "labels": truth[:, i].tolist(),
             }
             for i, name in enumerate(names)
         },
         shots=tuple(_shots(run)),
-        suspects=tuple(mislabelled.find(run.held.photos, names, truth, calibrated)),
+        suspects=tuple(mislabelled.find(run.held.photos, names, truth, held)),
         bundle="",
         versions={name: _version(name) for name in _PACKAGES},
     )
@@ -153,7 +155,7 @@ def _shots(run: Run) -> list[Shot]:
     """The test photos, the worst first."""
     names, categories = run.course.names, run.categories
     thresholds = {each.name: each.threshold for each in categories}
-    scores = _calibrated(categories, run.judged.raw)
+    scores = calibrated(categories, run.judged.raw)
     truth = labels(run.test, names)
     likely = np.clip(np.where(truth, scores, 1 - scores), 1e-4, 1.0)
     losses = -np.log(likely).mean(axis=1)
@@ -173,7 +175,7 @@ def _named(names: Sequence[str], scores: Scores) -> Mapping[str, float]:
     return {name: round(float(score), 4) for name, score in zip(names, scores, strict=True)}
 
 
-def _calibrated(categories: Sequence[Category], raw: Scores) -> Scores:
+def calibrated(categories: Sequence[Category], raw: Scores) -> Scores:
     """[photos, categories] both."""
     columns = [
         [category.calibration.apply(float(score)) for score in raw[:, place]]

@@ -30,11 +30,12 @@ def check_weights(recipe: Recipe, weights_dir: str | None) -> None:
     """Before any long work: a file that is missing or another network's is the commonest trouble.
     Raises WeightsError."""
     if recipe.backbone not in FROM_SCRATCH:
-        _pretrained(recipe, weights_dir)
+        pretrained(recipe, weights_dir)
         tidy()
 
 
-def _pretrained(recipe: Recipe, weights_dir: str | None) -> Model:
+def pretrained(recipe: Recipe, weights_dir: str | None) -> Model:
+    """As `backbones.build` makes it. Raises WeightsError."""
     backbone = backbones.TABLE[recipe.backbone]
     weights = backbones.find_weights(backbone, weights_dir, os.environ)
     return backbones.build(backbone, recipe.size, weights)
@@ -117,7 +118,7 @@ class OnFeatures:
         return extractor.table(photos, versions, partial(bench.tell.each, title))
 
     def _network(self) -> Model:
-        return _pretrained(self.recipe, self._bench.weights_dir)
+        return pretrained(self.recipe, self._bench.weights_dir)
 
     def learn(
         self, training: Sequence[Photo], validation: Sequence[Photo] | None, what: str

@@ -68,6 +68,12 @@ def is_like(new: Look, others: Sequence[Look]) -> bool:
     return bool(_Many(others).like(new).any())
 
 
+def among(looks: Sequence[Look], others: Sequence[Look]) -> list[bool]:
+    """Of each, whether it is nearly the same as one of the others."""
+    every = _Many(others)
+    return [bool(every.like(each).any()) for each in looks]
+
+
 def _pairs(looks: Sequence[Look]) -> tuple[list[int], list[int]]:
     """The positions of the two of every pair that is nearly the same."""
     every, firsts, seconds = _Many(looks), [], []

@@ -9,6 +9,12 @@ SMALL_SCRATCH = "small_scratch"
 SCRATCH = "scratch"
 """The network from random weights that pretrained ones are compared with."""
 
+SMALL_RESNET = "small_resnet"
+"""A residual network under 3 MB that learns from another network."""
+
+TINY = "tiny"
+"""Our small residual network, learning from another one."""
+
 CLASSIC = 0.1
 """The one threshold for all of the first photosort."""
 

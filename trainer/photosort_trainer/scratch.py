@@ -1,7 +1,7 @@
 """The networks that are trained from random weights: their shapes, and nothing else.
 
 `report_network` is the one that pretrained networks have to beat; `small_network`, under 1 MB, is
-for the demo and for tests.
+for the demo and for tests; `residual_network` learns from another network, for small machines.
 """
 
 from typing import Any
@@ -12,8 +12,10 @@ _WIDTHS = (24, 48, 96, 128)  # 0.41 million weights, 0.83 MB in half precision
 # Keras' 0.99 is made for runs of many thousand steps; ours has some hundred.
 _MOMENTUM = 0.9
 
+_STAGES = (32, 64, 128, 256)  # two blocks each
+
 VERSION = 1
-"""Of both shapes. Count up with every change: what was learned before does not fit any more."""
+"""Of all shapes. Count up with every change: what was learned before does not fit any more."""
 
 
 def report_network(
@@ -58,17 +60,54 @@ def small_network(categories: int, size: int, dropout: float, penalty: float) ->
     return keras.Model(inputs, scores, name="small_scratch")
 
 
+def residual_network(categories: int, size: int, dropout: float) -> Model:
+    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories].
+
+    Half as wide as the network of 18 layers of He and others, "Deep Residual Learning for Image
+    Recognition" (2016), and with a smaller first convolution; 2,801,382 weights with six
+    categories, 113 million multiply-adds at 112×112.
+    """
+    import keras
+
+    inputs = keras.Input((size, size, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(inputs)
+    x = _convolved(x, _STAGES[0], 2, 0.0)
+    x = keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
+    for width in _STAGES:
+        x = _block(x, width, 1 if width == _STAGES[0] else 2)
+        x = _block(x, width, 1)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dropout(dropout)(x)
+    scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
+    return keras.Model(inputs, scores, name="small_resnet")
+
+
+def _block(x: Any, width: int, stride: int) -> Any:
+    """Two convolutions beside a way past them."""
+    import keras
+
+    past = x if stride == 1 else _normal(x, width, 1, stride, 0.0)
+    x = _normal(_convolved(x, width, stride, 0.0), width, 3, 1, 0.0)
+    return keras.layers.ReLU()(keras.layers.add([past, x]))
+
+
 def _convolved(x: Any, width: int, stride: int, penalty: float) -> Any:
+    import keras
+
+    return keras.layers.ReLU()(_normal(x, width, 3, stride, penalty))
+
+
+def _normal(x: Any, width: int, kernel: int, stride: int, penalty: float) -> Any:
+    """A convolution and its batch normalisation."""
     import keras
 
     x = keras.layers.Conv2D(
         width,
-        3,
+        kernel,
         strides=stride,
         padding="same",
         use_bias=False,
         kernel_initializer="he_normal",
         kernel_regularizer=keras.regularizers.L2(penalty),
     )(x)
-    x = keras.layers.BatchNormalization(momentum=_MOMENTUM)(x)
-    return keras.layers.ReLU()(x)
+    return keras.layers.BatchNormalization(momentum=_MOMENTUM)(x)

@@ -68,7 +68,7 @@ def choose_form(
     """
     names, truth = course.names, course.truth
     bar = partial(tell.each, "comparing Keras")
-    trained = export.keras_scores(model, _batched(bar(course.validation), pictures))
+    trained = export.keras_scores(model, batched(bar(course.validation), pictures))
     right = verdicts(categories, trained)
     wanted = metrics.macro_f1(metrics.qualities(names, truth, right))
 
@@ -94,7 +94,8 @@ def choose_form(
     return Shipped(*made[form][:1], form, made[form][1], tuple(tried))
 
 
-def _batched(photos: Iterable[Photo], pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
+def batched(photos: Iterable[Photo], pictures: Pictures) -> Iterator[NDArray[np.uint8]]:
+    """[n, size, size, 3], a few photos at a time."""
     left = iter(photos)
     while batch := [pictures(photo) for photo in islice(left, _BATCH)]:
         yield np.stack(batch)

@@ -18,6 +18,7 @@ _COMMANDS = {
     "gather": "Fetch more example photos from the web, with their licences.",
     "check": "Look at the example photos: how many, which are unusable, which are the same.",
     "train": "Learn categories from folders of example photos, and write a bundle.",
+    "distill": "Make a small, fast bundle that learns from a training's network.",
     "status": "What a training has done, and is doing.",
     "report": "Make the report of a training again.",
 }

@@ -24,6 +24,8 @@ def show(console: Console, result: "Result") -> None:
     if len(found.candidates) > 1:
         console.print(_candidates(found))
     console.print(_table(found))
+    if found.distilled:
+        console.print(_taught(found))
     for line in _promised(found):
         console.print(line, markup=False, highlight=False)
     path = printable(str(result.bundle.path))
@@ -64,6 +66,25 @@ def _table(found: "Results") -> Table:
         table.add_row(counts.category, str(photos), str(quality["photos"]), threshold, *shown)
     table.add_section()
     table.add_row("macro", *[""] * 5, f"{found.shipped_macro['macro_f1']:.2f}")
+    return table
+
+
+def _taught(found: "Results") -> Table:
+    said = found.distilled["compared"]
+    both = said["rows"]
+    table = Table(
+        title=f"The same test photos and core; they agree on {said['agreement']:.1%} of labels",
+        title_justify="left",
+    )
+    for title in ("", *(f"{each['who']}: {each['network']}" for each in both)):
+        table.add_column(title, justify="right" if title else "left")
+    for name in found.categories:
+        table.add_row(f"F1 of {name}", *(f"{each['by_category'][name]:.2f}" for each in both))
+    table.add_section()
+    table.add_row("macro-F1", *map(_interval, both))
+    table.add_row("labels as in Keras", *(f"{each['parity']:.1%}" for each in both))
+    table.add_row("ms for a photo", *(f"{each['milliseconds']:.1f}" for each in both))
+    table.add_row("MB", *(f"{each['bytes'] / 1e6:.2f}" for each in both))
     return table
 
 

@@ -64,6 +64,8 @@ class Tell:
         note = f"loss {epoch.loss:.2f}"
         if epoch.validation_loss is not None:
             note += f", held out {epoch.validation_loss:.2f}"
+        if epoch.validation_f1 is not None:
+            note += f", F1 {epoch.validation_f1:.2f}"
         self._progress.update(self._bar(of, what), completed=epoch.number, note=note)
 
     def far(self, epochs: float, of: int, what: str) -> None:

@@ -10,6 +10,7 @@ from photosort_trainer.report import (
     photos,
     searching,
     shipped,
+    taught,
     thumbnails,
 )
 from photosort_trainer.report.markup import Html, counted, page_head, tag
@@ -17,6 +18,7 @@ from photosort_trainer.results import Results
 
 _PLACES = (
     ("next", "Advice"),
+    (taught.KEY, "Teacher"),
     ("photos", "Photos"),
     ("thresholds", "Categories"),
     ("curves", "Curves"),
@@ -43,7 +45,8 @@ def _head() -> Html:
 
 def _body(found: Results, small: thumbnails.Thumbnails) -> Html:
     shown = sum(bool(url) for url in small.values())
-    links = (tag("a", name, href=f"#{key}") for key, name in _PLACES)
+    places = (each for each in _PLACES if found.distilled or each[0] != taught.KEY)
+    links = (tag("a", name, href=f"#{key}") for key, name in places)
     return tag(
         "body",
         overview.verdict(found),
@@ -51,6 +54,7 @@ def _body(found: Results, small: thumbnails.Thumbnails) -> Html:
         tag(
             "main",
             overview.next_steps(found),
+            taught.compared(found),
             overview.learned_from(found),
             categories.thresholds(found),
             curves.curves(found),

@@ -1,0 +1,390 @@
+"""A run teaches a small network: from a command to a bundle that the daemon takes."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from drawing import draw_photo
+from photosort_trainer import commands, results, states
+from photosortd.vision.bundle import read_bundle
+from photosortd.vision.classify import Classifier
+
+pytestmark = [
+    pytest.mark.trainer,
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow") is None,
+        reason="needs TensorFlow: pip install 'photosortd[trainer]'",
+    ),
+    # Keras' and TensorFlow's own use of what NumPy and Python are retiring.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+COLORS = {"brick": (200, 50, 40), "sea": (40, 60, 200)}
+QUICK = ("--student", "tiny", "--size", "32", "--batch", "8")
+
+
+def near(color: tuple[int, int, int], seed: int) -> bytes:
+    red, green, blue = (band + (seed * 7) % 30 - 15 for band in color)
+    return draw_photo((red, green, blue), (64, 48), seed=seed)
+
+
+def put(files: dict[Path, bytes]) -> None:
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(commands.group, list(map(str, arguments)))
+
+
+def done(*arguments: object) -> str:
+    result = call(*arguments)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has ended: two colours, and some photos of none."""
+    from photosort_trainer import export
+
+    top = tmp_path_factory.mktemp("taught")
+    files = {
+        top / "originals" / name / f"{number}.jpg": near(color, number)
+        for name, color in COLORS.items()
+        for number in range(14)
+    }
+    greys = {top / f"originals/none/{n}.jpg": near((110, 110, 110), n) for n in range(6)}
+    put(files | greys)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "FORMS", ("float32",))  # what it ships as is another test's
+        network = ("--backbone", "small_scratch", "--size", 32, "--epochs", 12)
+        quick = ("--few", "--folds", 0, "--trial-epochs", 0)
+        done("train", top / "originals", "--out", top / "run", *network, *quick)
+    return top / "run"
+
+
+@pytest.fixture(scope="module")
+def unlabelled(teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos without labels, two of which are known too well, one that is none, and a copy."""
+    folder = tmp_path_factory.mktemp("unlabelled")
+    held = {
+        part: next(
+            line.split(",")[2]
+            for line in (teacher / "split.csv").read_text().splitlines()
+            if f",{part}," in line
+        )
+        for part in ("validation", "test")
+    }
+    new = {
+        folder / f"{name}-{number}.jpg": near(color, number)
+        for name, color in COLORS.items()
+        for number in range(100, 112)
+    }
+    first = next(iter(new.values()))
+    put(
+        {
+            **new,
+            folder / "again.jpg": first,
+            folder / "broken.jpg": first[:200],
+            folder / "judged.jpg": Path(held["test"]).read_bytes(),
+            folder / "chosen.jpg": Path(held["validation"]).read_bytes(),
+        }
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def student(
+    teacher: Path, unlabelled: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """Stopped after its first epoch, and gone on with; what it said then."""
+    from photosort_trainer import diary
+    from photosort_trainer.commands import progress
+
+    def stop(self, epoch, of, what):
+        if epoch.number == 1:
+            raise KeyboardInterrupt
+
+    out = tmp_path_factory.mktemp("students") / "student"
+    arguments = ("distill", teacher, "--unlabelled", unlabelled, "--out", out, *QUICK)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diary, "_RARELY", 0)
+        patch.setattr(progress.Tell, "epoch", stop)
+        assert call(*arguments, "--epochs", 3).exit_code != 0
+    assert "stopped  tiny" in done("status", out)
+    assert not (out / "bundle").exists()
+    return out, done(*arguments, "--epochs", 3)
+
+
+def test_the_bundle_is_one_that_the_daemon_takes(student):
+    bundle = read_bundle(student[0] / "bundle")
+    assert bundle.names == tuple(sorted(COLORS))
+    assert bundle.backbone == "tiny"
+    assert bundle.recipe["mixup"] == 0.2
+    assert bundle.golden
+    scores = Classifier(bundle).scores(np.zeros((32, 32, 3), np.uint8))
+    assert len(scores) == 2
+    assert "learned to say what a larger one" in (bundle.path / "MODEL_CARD.md").read_text()
+
+
+def test_a_training_that_was_stopped_comes_to_the_same(student, teacher, unlabelled, tmp_path):
+    from photosort_trainer import shipping
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipping, "choose_form", enough)
+        arguments = ("--unlabelled", unlabelled, "--out", tmp_path, *QUICK, "--epochs", 3)
+        call("distill", teacher, *arguments)
+    stopped, whole = (
+        states.load(next(folder.glob("cache/learned-*/best.npz")))
+        for folder in (student[0], tmp_path)
+    )
+    assert stopped is not None
+    assert whole is not None
+    for one, other in zip(stopped[0]["weights"], whole[0]["weights"], strict=True):
+        assert np.allclose(one, other, atol=2e-3)
+    epochs = [
+        states.load(next(folder.glob("cache/learned-*/state.npz")))[1]["epochs"]
+        for folder in (student[0], tmp_path)
+    ]
+    assert [len(each) for each in epochs] == [3, 3]
+
+
+def test_what_judges_is_not_learned_from_and_what_is_unusable_is_named(student):
+    found = results.load(student[0])
+    reasons = {Path(path).name: why for path, why in found.left_out}
+    assert set(reasons) == {"broken.jpg", "judged.jpg", "chosen.jpg"}
+    assert "chosen or judged by" in reasons["judged.jpg"]
+    assert "chosen or judged by" in reasons["chosen.jpg"]
+    assert found.distilled["unlabelled"] == 24  # the copy counts once
+    assert found.distilled["labelled"] == sum(each.training for each in found.photos)
+
+
+def test_nearly_the_same_as_what_judges_is_left_out():
+    from photosort_trainer.dataset import Photo
+    from photosort_trainer.distill import looking
+    from photosort_trainer.likeness import Look
+
+    seen = [
+        looking.Seen("close.jpg", 1, 1, "a" * 64, waves=0b111, slopes=0b1),
+        looking.Seen("other.jpg", 1, 1, "b" * 64, waves=2**63 - 1, slopes=2**63 - 1),
+        looking.Seen("known.jpg", 1, 1, "c" * 64, waves=2**62 - 1, slopes=2**40),
+    ]
+    judging = Photo("d" * 64, "test.jpg", frozenset("a"), look=Look(0, 0, None))
+    places, left_out = looking.usable(seen, [judging], {"c" * 64})
+    assert places == [1]
+    assert [each.path for each in left_out] == ["close.jpg"]
+
+
+def test_both_stand_side_by_side(student, teacher):
+    out, said = student
+    assert "teacher: small_scratch" in said
+    assert "student: tiny" in said
+    assert "ms for a photo" in said
+    assert "photosortd model install" in said
+    first, second = results.load(out).distilled["compared"]["rows"]
+    judged = results.load(teacher)
+    assert first["macro_f1"] == pytest.approx(judged.shipped_macro["macro_f1"])
+    assert first["by_category"] == {name: q["f1"] for name, q in judged.shipped.items()}
+    assert second["bytes"] == (out / "bundle/model.tflite").stat().st_size
+    page = (out / "report.html").read_text()
+    assert "Teacher and student" in page
+    assert "Teacher and student" not in (teacher / "report.html").read_text()
+
+
+def test_each_photo_is_decoded_once(student, teacher, unlabelled, monkeypatch):
+    from photosort_trainer.distill import looking
+
+    def never(*_: object) -> None:
+        raise AssertionError("was decoded already")
+
+    monkeypatch.setattr(looking, "decode", never)
+    before = read_bundle(student[0] / "bundle").categories
+    from photosort_trainer import export
+
+    monkeypatch.setattr(export, "FORMS", ("float32",))
+    arguments = ("--unlabelled", unlabelled, "--out", student[0], *QUICK)
+    done("distill", teacher, *arguments, "--epochs", 3)
+    assert read_bundle(student[0] / "bundle").categories == before
+
+
+# ---- what is learned
+
+
+def test_the_teachers_scores_are_what_is_answered():
+    from photosort_trainer.distill import lessons
+
+    truth = np.array([[True, False]])
+    said = np.array([[0.6, 0.2], [0.7, 0.0]])
+    found = lessons.targets(said, truth, 0.5)
+    assert found == pytest.approx(np.array([[0.8, 0.1], [0.7, 0.01]]))
+    assert lessons.targets(said, truth, 0.0)[0] == pytest.approx(said[0])
+
+
+def test_a_student_believes_its_teacher_and_not_the_labels(teacher, tmp_path):
+    """One that says the opposite makes a student that says the opposite."""
+    from photosort_trainer import dataset, shipping
+    from photosort_trainer.distill.teacher import Teacher
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    right = Teacher.calibrated
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Teacher, "calibrated", lambda self, raw: 1 - right(self, raw))
+        patch.setattr(shipping, "choose_form", enough)
+        call("distill", teacher, "--out", tmp_path, *QUICK, "--truth", 0, "--epochs", 8)
+    import keras
+
+    model = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    photos = dataset.read(teacher.parent / "originals", few=True).photos
+    seen = model.predict_on_batch(np.stack([dataset.pixels(p, 32) for p in photos]).astype(float))
+    truth = dataset.labels(photos, sorted(COLORS))
+    assert seen[truth].mean() < seen[~truth].mean() - 0.1
+
+
+def test_every_category_is_shown_as_often():
+    from photosort_trainer.distill import lessons
+
+    truth = np.array([[True, False]] * 30 + [[False, True]] * 3 + [[False, False]] * 6)
+    chances = lessons.chances(truth)
+    assert [chances[:30].sum(), chances[30:33].sum(), chances[33:].sum()] == pytest.approx(
+        [1 / 3] * 3
+    )
+    targets = np.zeros((39 + 60, 2), np.float32)
+    taught = lessons.Lessons(lambda place: np.zeros((40, 40, 3), np.uint8), targets, chances, "")
+    from photosort_trainer.distill.settings import Settings
+
+    settings = Settings(labelled=0.5)
+    order = lessons.order(taught, settings, 3)
+    assert len(order) == lessons.length(taught, 0.5) == 120
+    assert sorted(order[order >= 39]) == list(range(39, 99))
+    assert np.array_equal(order, lessons.order(taught, settings, 3))
+    assert not np.array_equal(order, lessons.order(taught, settings, 4))
+
+
+def test_views_have_the_size_that_is_wanted_and_their_own_chance():
+    from photosort_trainer.distill import views
+    from photosort_trainer.recipe import Changes
+
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    rng = np.random.default_rng(1)
+    one, other = (views.view(pixels, rng, Changes(crop=0.9), 32) for _ in range(2))
+    assert one.shape == other.shape == (32, 32, 3)
+    assert not np.array_equal(one, other)
+    again = views.view(pixels, np.random.default_rng(1), Changes(crop=0.9), 32)
+    assert np.array_equal(one, again)
+    still = views.view(pixels, rng, Changes(0, 0, 0, 0), 40)
+    assert np.array_equal(still, pixels) or np.array_equal(still, pixels[:, ::-1])
+
+
+def test_two_pictures_mix_as_their_targets_do():
+    from photosort_trainer.distill import views
+
+    pixels = (
+        np.zeros((8, 4, 4, 3), np.float32) + np.arange(8, dtype=np.float32)[:, None, None, None]
+    )
+    targets = np.arange(8, dtype=np.float32)[:, None]
+    mixed, wanted = views.mix(pixels, targets, np.random.default_rng(0), 1.0)
+    assert mixed.dtype == wanted.dtype == np.float32
+    assert mixed[:, 0, 0, 0] == pytest.approx(wanted[:, 0])
+    assert not np.array_equal(mixed, pixels)
+
+
+def test_a_student_from_imagenet_begins_with_its_weights(tmp_path):
+    from dataclasses import replace
+
+    from photosort_trainer import quiet
+    from photosort_trainer.distill import students
+    from photosort_trainer.distill.settings import defaults
+
+    quiet.load_tensorflow(0)
+    import keras
+
+    network = keras.applications.MobileNetV2(
+        input_shape=(32, 32, 3), include_top=False, weights=None
+    )
+    network.save_weights(str(tmp_path / "mobilenet_v2_1.0_notop.weights.h5"))
+    settings = replace(defaults("mobilenet_v2"), size=32)
+    students.check_weights(settings, str(tmp_path))
+    student = students.network(settings, 2, str(tmp_path))
+    assert student.count_params() == network.count_params() + 2 * 1280 + 2
+    wanted, found = network.get_weights(), student.get_weights()
+    assert all(np.array_equal(one, other) for one, other in zip(wanted, found, strict=False))
+    assert len(student.trainable_variables) == len(network.trainable_variables) + 2
+
+
+def test_the_residual_student_is_small():
+    from photosort_trainer import quiet
+    from photosort_trainer.distill import students
+    from photosort_trainer.distill.settings import defaults
+
+    quiet.load_tensorflow(0)
+    settings = defaults("small_resnet")
+    student = students.network(settings, 6, None)
+    assert student.input_shape == (None, 112, 112, 3)
+    assert student.output_shape == (None, 6)
+    assert 2_000_000 < student.count_params() < 2_850_000  # a byte each leaves room in 3 MB
+
+
+# ---- what is refused
+
+
+def refused(*arguments: object) -> str:
+    result = call("distill", *arguments)
+    assert result.exception is not None
+    assert not isinstance(result.exception, AssertionError)
+    return f"{result.output}{result.exception}"
+
+
+def test_other_settings_in_the_same_directory_are_refused(student, teacher, unlabelled):
+    same = (teacher, "--out", student[0], *QUICK)
+    assert "epochs 3, now 5" in refused(*same, "--unlabelled", unlabelled, "--epochs", 5)
+    assert "with other photos" in refused(*same, "--epochs", 3)
+
+
+def test_what_is_no_run_or_has_not_ended_is_refused(teacher, student, tmp_path):
+    assert "no training has ended in this directory" in refused(tmp_path)
+    assert "is a student itself" in refused(student[0])
+    half = tmp_path / "half"
+    half.mkdir()
+    for name in ("results.json", "split.csv"):
+        shutil.copy(teacher / name, half)
+    shutil.copytree(teacher / "bundle", half / "bundle")
+    assert "the last one did not end" in refused(half)
+
+
+def test_folders_and_weights_that_are_not_there_are_named(teacher, unlabelled, tmp_path):
+    assert "--unlabelled nowhere: no such folder" in refused(teacher, "--unlabelled", "nowhere")
+    assert "say --originals DIR" in refused(teacher, "--originals", tmp_path / "gone")
+    said = refused(teacher, "--student", "mobilenet_v2", "--weights-dir", tmp_path)
+    assert "mobilenet_v2_1.0_notop.weights.h5" in said
+    among = unlabelled / "run"
+    assert "stands among the photos" in refused(teacher, "--unlabelled", unlabelled, "--out", among)
+    assert "is the teacher's" in refused(teacher, "--out", teacher)
+    assert call("distill", teacher, "--student", "huge").exit_code == 2
+    assert not list(teacher.glob("distilled-*"))
+
+
+def test_a_run_of_other_photos_is_refused(teacher, tmp_path):
+    put({tmp_path / "o" / name / "1.jpg": near((9, 9, 9), 1) for name in ("cat", "dog")})
+    said = refused(teacher, "--originals", tmp_path / "o", "--out", tmp_path / "out")
+    assert "the teacher knows brick, sea" in said
+
+
+def test_a_run_that_does_not_say_where_its_photos_are_wants_to_be_told(teacher, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(teacher, old, ignore=shutil.ignore_patterns("cache"))
+    said = json.loads((old / "results.json").read_text())
+    (old / "results.json").write_text(json.dumps({**said, "examples": {}}))
+    assert "say --originals DIR" in refused(old)

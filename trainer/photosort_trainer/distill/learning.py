@@ -1,0 +1,164 @@
+"""A student learns in Keras: its optimizer, its averaged weights, and which epoch is best."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photosort_trainer import candidates, export, fit, learners, metrics
+from photosort_trainer.bench import Bench, Learned
+from photosort_trainer.dataset import Photo, labels
+from photosort_trainer.diary import F1, LOSS, Diary
+from photosort_trainer.distill import lessons, students
+from photosort_trainer.distill.lessons import Lessons
+from photosort_trainer.distill.settings import Settings
+from photosort_trainer.shipping import batched
+
+Model = Any  # keras.Model, which has no types
+Weights = list[NDArray[np.float32]]
+
+_AT_FIRST = 10  # steps: the average forgets the random weights that it began with
+
+
+class Student:
+    """A network that answers what its lessons say."""
+
+    can_unfreeze = False
+
+    def __init__(self, settings: Settings, bench: Bench, taught: Lessons) -> None:
+        self.recipe = settings.recipe()
+        self._settings, self._bench, self._lessons = settings, bench, taught
+
+    @property
+    def cost(self) -> float:
+        return students.COSTS[self._settings.student]
+
+    def by(self, recipe: object) -> "Student":
+        """There is no other recipe for it."""
+        return self
+
+    def learn(
+        self, training: Sequence[Photo], validation: Sequence[Photo] | None, what: str
+    ) -> Learned:
+        """From the lessons; `validation` says which epoch is best."""
+        settings, bench = self._settings, self._bench
+        learners.fresh(self.recipe)
+        model = students.network(settings, len(bench.names), bench.weights_dir)
+        pictures = bench.pictures(self.recipe)
+        folder = bench.folder(self.recipe, training, validation, self._lessons.key)
+        average = Average(model, settings.average)
+        hearers = bench.hearers(settings.epochs, what)
+        diary = Diary(folder, hearers, validation is not None, average)
+        if diary.finished:
+            diary.load(model)
+        else:
+            judge = None if validation is None else self._judge(model, average, validation)
+            self._fit(model, diary, average, judge)
+        scores = partial(learners.pixel_scores, model, pictures, bench.scoring(what))
+        return Learned(tuple(diary.epochs), scores, partial(fit.bare, model), folder)
+
+    def _judge(self, model: Model, average: "Average", photos: Sequence[Photo]) -> "Judge":
+        pixels = partial(batched, photos, self._bench.pictures(self.recipe))
+        return Judge(model, average, pixels, labels(photos, self._bench.names))
+
+    def _fit(self, model: Model, diary: Diary, average: "Average", judge: "Judge | None") -> None:
+        settings = self._settings
+        shown = lessons.of(self._lessons, settings)
+        _compile(model, settings, len(shown))
+        diary.restore(model)
+        if len(diary.epochs) < settings.epochs:  # else it was cut off between that and its end
+            model.fit(
+                shown,
+                initial_epoch=len(diary.epochs),
+                epochs=settings.epochs,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    _callbacks(average, judge),
+                    *diary.callbacks(model, settings.epochs + 1, shown),
+                ],
+            )
+        diary.finish(model)
+
+
+class Average:
+    """Of a model's weights over its steps, those of batch normalisation included: steadier than
+    the last ones, and as good as a smaller learning rate (Polyak and Juditsky, 1992)."""
+
+    def __init__(self, model: Model, keep: float) -> None:
+        self._model, self._keep = model, keep
+        self._weights = [np.array(each) for each in model.get_weights()]
+
+    def step(self) -> None:
+        """After each of the optimizer's."""
+        count = int(self._model.optimizer.iterations)
+        keep = min(self._keep, (1 + count) / (_AT_FIRST + count))
+        for mine, now in zip(self._weights, self._model.get_weights(), strict=True):
+            mine *= keep
+            mine += (1 - keep) * now
+
+    def weights(self) -> Weights:
+        return self._weights
+
+    def take(self, weights: Weights) -> None:
+        self._weights = [np.array(each) for each in weights]
+
+
+class Judge:
+    """What the averaged weights say of photos that choose."""
+
+    def __init__(
+        self, model: Model, average: Average, pixels: Any, truth: NDArray[np.bool_]
+    ) -> None:
+        """`pixels()` gives [n, size, size, 3] in batches; `truth` [photos, categories]."""
+        self._model, self._average, self._pixels, self._truth = model, average, pixels, truth
+
+    def look(self) -> tuple[float, float]:
+        """Cross-entropy, and macro-F1 with thresholds from the same photos."""
+        own = self._model.get_weights()
+        self._model.set_weights(self._average.weights())
+        try:
+            seen = export.keras_scores(self._model, self._pixels())
+        finally:
+            self._model.set_weights(own)
+        likely = np.clip(np.where(self._truth, seen, 1 - seen), 1e-7, 1.0)
+        said = seen >= candidates.thresholds(seen, self._truth)
+        names = [str(place) for place in range(seen.shape[1])]
+        f1 = metrics.macro_f1(metrics.qualities(names, self._truth, said))
+        return float(-np.log(likely).mean()), f1
+
+
+def _callbacks(average: Average, judge: Judge | None) -> Any:
+    """The diary comes after them, and finds in the logs what was seen."""
+    import keras
+
+    def end(_: int, logs: dict[str, float]) -> None:
+        if judge is not None:
+            logs[f"val_{LOSS}"], logs[f"val_{F1}"] = judge.look()
+
+    return keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda _, logs: average.step(), on_epoch_end=end
+    )
+
+
+def _compile(model: Model, settings: Settings, steps: int) -> None:
+    """`steps` are those of an epoch."""
+    import keras
+
+    every = settings.epochs * steps
+    warm = max(1, round(settings.warm_up * every))
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, every - warm), 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    # All categories and photos weigh the same: how often each is shown does the balancing.
+    loss = fit.balanced_loss(np.ones((1, model.output.shape[-1]), bool), 0.0, 0.0)
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=[keras.metrics.MeanMetricWrapper(loss, name=LOSS)],
+        jit_compile=False,  # compiling two shapes of batches takes longer than it saves
+    )

@@ -1,0 +1,95 @@
+"""What a student is shown and what it is to answer: an epoch's order, pictures and targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photosort_trainer import batches
+from photosort_trainer.distill import views
+from photosort_trainer.distill.settings import Settings
+from photosortd.vision.decode import Pixels
+
+Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
+Batches = Any  # keras.utils.PyDataset, which has no types
+
+SURE = 0.99
+"""A score beyond it, or below 1 − it, counts as it: the steps of an isotonic calibration end at 0
+and 1, and nobody is as sure as that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Photos with labels come first."""
+
+    picture: Callable[[int], Pixels]  # of a place, [side, side, 3]
+    targets: Floats  # [photos, categories], 0…1
+    chances: NDArray[np.float64]  # [labelled photos]: of being drawn; together 1
+    key: str  # of everything above
+
+    @property
+    def others(self) -> int:
+        """Photos without labels."""
+        return len(self.targets) - len(self.chances)
+
+
+def targets(said: NDArray[np.float64], truth: NDArray[np.bool_], share: float) -> Floats:
+    """What is to be answered: the teacher's calibrated scores `said` [photos, categories], and for
+    the first photos so much of their labels `truth` [labelled, categories].
+
+    Calibrated, because raw scores keep the smoothing and the balance of the teacher's own
+    training: 0.1 there may mean "surely not", which no label mixed with it says.
+    """
+    wanted = np.clip(said, 1 - SURE, SURE)
+    count = len(truth)
+    wanted[:count] = share * truth + (1 - share) * wanted[:count]
+    return wanted.astype(np.float32)
+
+
+def chances(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each labelled photo: every category is seen about as often, and so are photos of none."""
+    groups = np.column_stack([truth, ~truth.any(axis=1)])
+    rare = groups / np.maximum(1, groups.sum(axis=0))
+    weight: NDArray[np.float64] = rare.max(axis=1)
+    weight /= weight.sum()
+    return weight
+
+
+def length(lessons: Lessons, labelled: float) -> int:
+    """Pictures of an epoch."""
+    return lessons.others + _draws(lessons, labelled)
+
+
+def order(lessons: Lessons, settings: Settings, epoch: int) -> Places:
+    """Every photo without labels once, and labelled ones drawn as often as they are to be seen."""
+    rng = np.random.default_rng((settings.seed, epoch))
+    count = len(lessons.chances)
+    drawn = rng.choice(count, _draws(lessons, settings.labelled), p=lessons.chances)
+    return rng.permutation(np.concatenate([drawn, count + np.arange(lessons.others)]))
+
+
+def _draws(lessons: Lessons, labelled: float) -> int:
+    """Of labelled photos in an epoch: their share, but never fewer than there are."""
+    return max(len(lessons.chances), round(lessons.others * labelled / (1 - labelled)))
+
+
+def of(lessons: Lessons, settings: Settings) -> Batches:
+    """(pixels 0…255 [n, size, size, 3], targets [n, categories]), the same after a stop."""
+
+    def rows(chosen: Places, epoch: int, number: int) -> tuple[Floats, Floats]:
+        rng = np.random.default_rng((settings.seed, epoch, number))
+        shown = [
+            views.view(lessons.picture(int(place)), rng, settings.changes, settings.size)
+            for place in chosen
+        ]
+        pixels, wanted = np.stack(shown).astype(np.float32), lessons.targets[chosen]
+        return (
+            views.mix(pixels, wanted, rng, settings.mixup) if settings.mixup else (pixels, wanted)
+        )
+
+    count = length(lessons, settings.labelled)
+    return batches.of_rows(count, settings.batch, partial(order, lessons, settings), rows)
