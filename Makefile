@@ -6,6 +6,8 @@
 #                 (PART=kill: one part alone, tests/torture/test_kill.py)
 #   make bench    how fast the daemon is, each beside its yardstick (hours; WHAT=backfill: one
 #                 alone, BENCH=--short: a look whether it works)
+#   make starter  the bundle that ships: a teacher, and a small network that learns from it
+#                 (hours; PHOTOS=DIR with a folder for each category, UNLABELLED=DIR of others)
 #   make bench-train  the trainer against a plain Keras script   (PHOTOS=DIR: yours)
 #   make check    format, lint, types, import layers, imports without TensorFlow
 #
@@ -18,7 +20,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture bench bench-train check format demo-bundle install uninstall clean
+.PHONY: help demo test torture bench bench-train check format demo-bundle starter install uninstall clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -86,6 +88,19 @@ demo-bundle: $(VENV)/.dev
 	@rm -rf daemon/photosortd/assets/demo-bundle
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle
+
+# The bundle that ships, learned anew: PHOTOS=<a folder with one folder a category>, and
+# UNLABELLED=<a folder of any other photos>. Stopped, the same line goes on where it was.
+starter: $(VENV)/.dev
+	@test -n "$(PHOTOS)" && test -n "$(UNLABELLED)" || { \
+	  echo "say from which photos: make starter PHOTOS=DIR UNLABELLED=DIR" >&2; exit 2; }
+	@test -e build/starter-run/bundle || \
+	  $(BIN)/photosort-train train "$(PHOTOS)" --out build/starter-run $(TRAIN)
+	@$(BIN)/photosort-train distill build/starter-run --student small_resnet \
+	  --unlabelled "$(UNLABELLED)" --out build/starter $(DISTILL)
+	@rm -rf daemon/photosortd/assets/starter
+	@cp -r build/starter/bundle daemon/photosortd/assets/starter
+	@du -sh daemon/photosortd/assets/starter
 
 install uninstall:
 	@sh systemd/install.sh $@
