@@ -15,7 +15,7 @@ _Function = tuple[str, int, str]
 _Times = tuple[int, int, float, float, Mapping[_Function, tuple[int, int, float, float]]]
 
 _PARTS = {
-    "copying the bytes": ("make.py", "_copied"),
+    "copying the bytes": ("copying.py", "copy"),
     "fsync of copies": ("make.py", "_content", "<built-in method posix.fsync>"),
     "fsync of directories": ("files.py", "sync_directory"),
     "reading back and hashing": ("make.py", "_proven"),

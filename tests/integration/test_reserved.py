@@ -13,6 +13,7 @@ from PIL import Image
 from photosortd.records import Limits
 from photosortd.vision.whole import FileView, Unnoticed, missing, unwritten
 from photosortd.vision.worker.look import look
+from photosortd.vision.worker.protocol import Job
 
 pillow_heif.register_heif_opener()
 
@@ -66,7 +67,7 @@ def test_what_no_decoder_would_notice_is_refused_even_when_waiting_ends(tmp_path
     half = data[:middle] + bytes(len(data) - middle)
     descriptor = opened(tmp_path / "half", half)
     try:
-        answer = look(1, descriptor, (), True, (32, 32), Limits()).answer
+        answer = look(Job(1, descriptor, final=True), (32, 32), Limits()).answer
     finally:
         os.close(descriptor)
     assert answer.seen is None
@@ -123,7 +124,7 @@ def test_a_hole_is_room_that_nobody_has_written_into(tmp_path):
         assert unwritten(half) == "room at byte 65536 that nobody has written into yet"
         assert os.lseek(half, 0, os.SEEK_CUR) == 5
         assert missing(FileView(half)) is None
-        answer = look(1, half, (half,), False, (32, 32), Limits()).answer
+        answer = look(Job(1, half, (half,)), (32, 32), Limits()).answer
         assert answer.incomplete
         assert answer.companions == (answer.incomplete,)
         os.pwrite(half, data[64 << 10 :], 64 << 10)
@@ -141,7 +142,7 @@ def test_in_the_end_a_hole_may_be_what_a_program_made_of_zeros(tmp_path):
         file.truncate(len(data))
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        answer = look(1, descriptor, (descriptor,), True, (32, 32), Limits()).answer
+        answer = look(Job(1, descriptor, (descriptor,), final=True), (32, 32), Limits()).answer
     finally:
         os.close(descriptor)
     assert answer.seen is not None

@@ -32,14 +32,12 @@ from photosortd.vision.worker.protocol import (
     ready_packet,
 )
 
-NICE = 5  # the parent, and whatever else the machine is for, comes first
 TOLERANCE = 0.02  # how far a golden image's score may differ on another machine
 
 
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     confine(parent=int(sys.argv[2]))
-    os.nice(NICE)
     packet = channel.recv(MAX_PACKET)
     if not packet:  # prepared, and not needed
         return
