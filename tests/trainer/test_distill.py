@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from drawing import draw_photo
-from photosort_trainer import commands, results, states
+from photosort_trainer import commands, results, scratch, states
 from photosortd.vision.bundle import read_bundle
 from photosortd.vision.classify import Classifier
 
@@ -27,6 +28,7 @@ pytestmark = [
 
 COLORS = {"brick": (200, 50, 40), "sea": (40, 60, 200)}
 QUICK = ("--student", "tiny", "--size", "32", "--batch", "8")
+SURELY = ("--epochs", 20, "--learning-rate", 0.01, "--mixup", 0)
 
 
 def near(color: tuple[int, int, int], seed: int) -> bytes:
@@ -50,6 +52,14 @@ def done(*arguments: object) -> str:
     return result.output
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _shallow() -> Iterator[None]:
+    """Most of a short training is making its graph."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "_WIDTHS", (12, 24))
+        yield
+
+
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has ended: two colours, and some photos of none."""
@@ -65,7 +75,7 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(files | greys)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "FORMS", ("float32",))  # what it ships as is another test's
-        network = ("--backbone", "small_scratch", "--size", 32, "--epochs", 12)
+        network = ("--backbone", "small_scratch", "--size", 32, "--epochs", 30)
         quick = ("--few", "--folds", 0, "--trial-epochs", 0)
         done("train", top / "originals", "--out", top / "run", *network, *quick)
     return top / "run"
@@ -234,16 +244,19 @@ def test_the_teachers_scores_are_what_is_answered():
 def test_a_student_believes_its_teacher_and_not_the_labels(teacher, tmp_path):
     """One that says the opposite makes a student that says the opposite."""
     from photosort_trainer import dataset, shipping
+    from photosort_trainer.distill import learning
     from photosort_trainer.distill.teacher import Teacher
 
     def enough(*_: object) -> None:
         raise KeyboardInterrupt
 
-    right = Teacher.calibrated
+    right, falling = Teacher.calibrated, iter(range(99, 0, -1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Teacher, "calibrated", lambda self, raw: 1 - right(self, raw))
+        # By the labels the worst pupil would be chosen; here the last epoch is.
+        patch.setattr(learning.Judge, "look", lambda self: (next(falling), 0.0))
         patch.setattr(shipping, "choose_form", enough)
-        call("distill", teacher, "--out", tmp_path, *QUICK, "--truth", 0, "--epochs", 8)
+        call("distill", teacher, "--out", tmp_path, *QUICK, "--truth", 0, *SURELY)
     import keras
 
     model = keras.models.load_model(tmp_path / "model.keras", compile=False)
@@ -265,9 +278,9 @@ def test_every_category_is_shown_as_often():
     taught = lessons.Lessons(lambda place: np.zeros((40, 40, 3), np.uint8), targets, chances, "")
     from photosort_trainer.distill.settings import Settings
 
-    settings = Settings(labelled=0.5)
+    settings = Settings(labelled=0.5, batch=50)
     order = lessons.order(taught, settings, 3)
-    assert len(order) == lessons.length(taught, 0.5) == 120
+    assert len(order) == lessons.length(taught, settings) == 150
     assert sorted(order[order >= 39]) == list(range(39, 99))
     assert np.array_equal(order, lessons.order(taught, settings, 3))
     assert not np.array_equal(order, lessons.order(taught, settings, 4))
@@ -316,7 +329,6 @@ def test_a_student_from_imagenet_begins_with_its_weights(tmp_path):
     )
     network.save_weights(str(tmp_path / "mobilenet_v2_1.0_notop.weights.h5"))
     settings = replace(defaults("mobilenet_v2"), size=32)
-    students.check_weights(settings, str(tmp_path))
     student = students.network(settings, 2, str(tmp_path))
     assert student.count_params() == network.count_params() + 2 * 1280 + 2
     wanted, found = network.get_weights(), student.get_weights()

@@ -59,22 +59,25 @@ def chances(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     return weight
 
 
-def length(lessons: Lessons, labelled: float) -> int:
-    """Pictures of an epoch."""
-    return lessons.others + _draws(lessons, labelled)
+def length(lessons: Lessons, settings: Settings) -> int:
+    """Pictures of an epoch: whole batches, so that there is one shape to compile for."""
+    return lessons.others + _draws(lessons, settings)
 
 
 def order(lessons: Lessons, settings: Settings, epoch: int) -> Places:
     """Every photo without labels once, and labelled ones drawn as often as they are to be seen."""
     rng = np.random.default_rng((settings.seed, epoch))
     count = len(lessons.chances)
-    drawn = rng.choice(count, _draws(lessons, settings.labelled), p=lessons.chances)
+    drawn = rng.choice(count, _draws(lessons, settings), p=lessons.chances)
     return rng.permutation(np.concatenate([drawn, count + np.arange(lessons.others)]))
 
 
-def _draws(lessons: Lessons, labelled: float) -> int:
-    """Of labelled photos in an epoch: their share, but never fewer than there are."""
-    return max(len(lessons.chances), round(lessons.others * labelled / (1 - labelled)))
+def _draws(lessons: Lessons, settings: Settings) -> int:
+    """Of labelled photos in an epoch: their share, but never fewer than there are, and as many as
+    fill the last batch."""
+    share = settings.labelled / (1 - settings.labelled)
+    least = max(len(lessons.chances), round(lessons.others * share))
+    return least + -(lessons.others + least) % settings.batch
 
 
 def of(lessons: Lessons, settings: Settings) -> Batches:
@@ -91,5 +94,5 @@ def of(lessons: Lessons, settings: Settings) -> Batches:
             views.mix(pixels, wanted, rng, settings.mixup) if settings.mixup else (pixels, wanted)
         )
 
-    count = length(lessons, settings.labelled)
+    count = length(lessons, settings)
     return batches.of_rows(count, settings.batch, partial(order, lessons, settings), rows)

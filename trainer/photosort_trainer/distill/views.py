@@ -49,5 +49,4 @@ def mix(
     share = np.float32(rng.beta(alpha, alpha))
     others = rng.permutation(len(pixels))
     rest = np.float32(1) - share
-    mixed = pixels * share + pixels[others] * rest, targets * share + targets[others] * rest
-    return mixed[0].astype(np.float32), mixed[1].astype(np.float32)
+    return pixels * share + pixels[others] * rest, targets * share + targets[others] * rest
