@@ -328,12 +328,17 @@ def test_a_student_from_imagenet_begins_with_its_weights(tmp_path):
         input_shape=(32, 32, 3), include_top=False, weights=None
     )
     network.save_weights(str(tmp_path / "mobilenet_v2_1.0_notop.weights.h5"))
-    settings = replace(defaults("mobilenet_v2"), size=32)
+    settings = replace(defaults("mobilenet_v2"), size=32, dropout=0.0)
     student = students.network(settings, 2, str(tmp_path))
     assert student.count_params() == network.count_params() + 2 * 1280 + 2
     wanted, found = network.get_weights(), student.get_weights()
     assert all(np.array_equal(one, other) for one, other in zip(wanted, found, strict=False))
-    assert len(student.trainable_variables) == len(network.trainable_variables) + 2
+    norms = [each for each in network.layers if isinstance(each, keras.layers.BatchNormalization)]
+    learning = len(network.trainable_variables) - 2 * len(norms)
+    assert len(student.trainable_variables) == learning + 2
+    # Norms of this batch would undo a file whose norms were folded into its convolutions.
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    assert np.allclose(student(pixels, training=True), student(pixels, training=False), atol=1e-5)
 
 
 def test_the_residual_student_is_small():

@@ -174,12 +174,14 @@ def build(backbone: Backbone, size: int, weights: str) -> Model:
 
 
 def melt(network: Model) -> Model:
-    """Let everything learn; batch normalisation still goes by ImageNet's means. Returns the network
-    of keras.applications inside."""
+    """Let everything learn but batch normalisation, which stays as ImageNet left it. Returns the
+    network of keras.applications inside."""
     import keras
 
     inner = next(layer for layer in network.layers if isinstance(layer, keras.Model))
     inner.trainable = True
+    for layer in inner.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     return inner
 
 

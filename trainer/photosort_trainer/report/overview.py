@@ -114,7 +114,8 @@ def _what_to_type(found: Results) -> Html:
     good = found.shipped_macro["macro_f1"] >= advice.GOOD
     install = _command("photosortd model install bundle", "in the directory of this page")
     look = _command("photosortd classify PHOTO", "what it says of a photo of yours")
-    again = _command("photosort-train train …", "the same command again, after the advice below")
+    verb = "distill" if found.distilled else "train"
+    again = _command(f"photosort-train {verb} …", "again, after the advice below")
     steps = (install, look) if good else (again, install)
     intro = (
         "To use it, type:"
