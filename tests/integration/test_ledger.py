@@ -326,6 +326,28 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
         assert (ledger.adopted("/library"), ledger.adopted("/other")) == (True, False)
 
 
+@pytest.mark.parametrize("version", [2, schema.VERSION])
+def test_the_batches_of_a_large_ledger_are_counted_without_reading_it(
+    tmp_path: Path, version: int
+) -> None:
+    path = str(tmp_path / "ledger.db")
+    with closing(Ledger.open(path)) as ledger:
+        place(ledger)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        if version == 2:
+            database.executescript(
+                "DROP INDEX placement_batch; CREATE INDEX placement_batch ON placement(batch);"
+                "PRAGMA user_version=2;"
+            )
+    with closing(schema.connect(path)) as database:
+        asked: list[str] = []
+        database.set_trace_callback(asked.append)
+        (batch,) = Ledger(database).placements.batches()
+        assert (batch.placed, batch.undone) == (1, 0)
+        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+    assert any("USING COVERING INDEX placement_batch" in line for line in plan)
+
+
 def test_a_ledger_from_the_future_is_left_alone(ledger: Ledger, tmp_path: Path) -> None:
     ledger.close()
     path = str(tmp_path / "ledger.db")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from photosortd.errors import ConfigError
 from photosortd.ledger.blame import FAILURES, Connection, blame
 
-VERSION = 2
+VERSION = 3
 
 _FIRST = """
 CREATE TABLE library (path BLOB PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
@@ -100,10 +100,15 @@ CREATE TABLE adopted (          -- libraries that held photos of ours before thi
 ) WITHOUT ROWID;
 """
 
+_THIRD = """
+DROP INDEX placement_batch;      -- counting the batches of a large ledger read every row
+CREATE INDEX placement_batch ON placement(batch, state);
+"""
+
 _CHECKPOINT = 4 << 20
 """Bytes that are written beside the ledger before they are brought into it."""
 
-_STEPS = (_FIRST, _SECOND)
+_STEPS = (_FIRST, _SECOND, _THIRD)
 """What makes a ledger of each version from the one before."""
 
 
