@@ -13,7 +13,7 @@ from photosortd.errors import PhotoError, WorldError
 from photosortd.ledger import Ledger, PlacementRow, Selection
 from photosortd.place import Library
 from photosortd.place.remove import CHANGED, GONE
-from photosortd.records import Method, Placement, PlacementState, Source, printable
+from photosortd.records import Method, Placement, Source, printable
 
 STOPPED = "photosortd was told to stop before it came to this one"
 
@@ -55,27 +55,15 @@ def plan(
     `between` is called for each: an archive takes a while.
     """
     selected = ledger.placements.select(selection)
-    versions = {row.version: ledger.by_id(row.version) for row in selected}
-    shots = {
-        (versions[row.version].leader or row.version, row.placement.category): row
-        for row in selected
-    }
+    photos = ledger.leaders({row.version for row in selected})
+    shots = dict.fromkeys((photos[row.version], row.placement.category) for row in selected)
+    standing = ledger.placements.of_shots(list(dict.fromkeys(photo for photo, _ in shots)))
     items = []
-    for leader, category in shots:
+    for photo, category in shots:
         between()
-        items.append(Item(category, _shot(ledger, leader, category)))
+        rows = tuple(row for row in standing[photo] if row.placement.category == category)
+        items.append(Item(category, rows))
     return items
-
-
-def _shot(ledger: Ledger, leader: int, category: str) -> tuple[PlacementRow, ...]:
-    """Everything that stands in a category because of one photo, the photo first."""
-    members = [leader, *(companion.id for companion in ledger.companions(leader))]
-    return tuple(
-        row
-        for member in members
-        for row in ledger.placements.of(member)
-        if row.placement.category == category and row.state is PlacementState.PLACED
-    )
 
 
 def carry_out(

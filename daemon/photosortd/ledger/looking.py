@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from photosortd.ledger.blame import understood
-from photosortd.ledger.rows import Known, Looks, Version, blob, outcome_of, text
+from photosortd.ledger.rows import Known, Looks, Version, blob, outcome_of, several, text
 from photosortd.records import Outcome, Source
 
 _VERSION = """SELECT version.*, root.path AS root_path
@@ -87,6 +87,16 @@ class Looking:
     def by_id(self, version: int) -> Version:
         row = self._database.execute(f"{_VERSION} WHERE version.id = ?", (version,)).fetchone()
         return _version(row)
+
+    def leaders(self, versions: Collection[int]) -> dict[int, int]:
+        """The photo of each of these versions, which is itself if it is no companion."""
+        found: dict[int, int] = {}
+        for some, marks in several(versions):
+            rows = self._database.execute(
+                f"SELECT id, coalesce(leader, id) FROM version WHERE id IN ({marks})", some
+            )
+            found.update(map(tuple, rows))
+        return found
 
     def owner(self, sha256: str) -> Version | None:
         """The version for which this content was decided, or is being decided."""

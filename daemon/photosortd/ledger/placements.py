@@ -1,7 +1,7 @@
 """Intents, deeds and batches: what stands in the library because of us."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from photosortd.ledger.blame import understood
@@ -12,6 +12,7 @@ from photosortd.ledger.rows import (
     PlacementRow,
     Selection,
     blob,
+    several,
     signed,
     text,
     unsigned,
@@ -122,6 +123,21 @@ class Placements:
 
     def of(self, version: int) -> list[PlacementRow]:
         return self._rows("version = ?", (version,))
+
+    def of_shots(self, photos: Collection[int]) -> dict[int, list[PlacementRow]]:
+        """What stands because of each of these photos: its own first, then its companions'."""
+        found: dict[int, list[PlacementRow]] = {photo: [] for photo in photos}
+        for some, marks in several(photos):
+            rows = self._database.execute(
+                f"""SELECT placement.*, coalesce(leader, version.id) AS photo
+                    FROM version JOIN placement ON placement.version = version.id
+                    WHERE state = 'placed' AND (version.id IN ({marks}) OR leader IN ({marks}))
+                    ORDER BY leader IS NOT NULL, version.id, placement.id DESC""",
+                (*some, *some),
+            )
+            for row in rows:
+                found[row["photo"]].append(_row(row))
+        return found
 
     def holding(self, sha256: str) -> list[PlacementRow]:
         """What stands because of us with this content, whatever path it came from."""

@@ -2,12 +2,14 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from photosortd.records import Decided, Outcome, Placement, PlacementState, Source, Stamp
 
+_AT_ONCE = 400  # and a question may name them twice
 _END = 1 << 63  # SQLite's integers are smaller
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
@@ -129,6 +131,13 @@ class Selection:
 def thresholds_text(thresholds: Mapping[str, float | None]) -> str:
     """Thresholds as the ledger keeps them; equal texts are equal thresholds."""
     return json.dumps(dict(thresholds), sort_keys=True)
+
+
+def several(numbers: Collection[int]) -> Iterator[tuple[tuple[int, ...], str]]:
+    """Numbers for a question that names many, and its marks: any SQLite takes a thousand values."""
+    rest = iter(numbers)
+    while some := tuple(islice(rest, _AT_ONCE)):
+        yield some, ",".join("?" * len(some))
 
 
 def blob(path: str) -> bytes:
