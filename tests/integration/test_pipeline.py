@@ -501,6 +501,25 @@ def test_a_directory_moved_in_is_sorted(start: Callable[..., Daemon], tmp_path: 
     daemon.until(lambda: daemon.tree() == ["red/red.jpg"])
 
 
+def test_while_a_photo_is_filed_no_worker_lacks_the_next(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = start(once=True)
+    real, rooms = Library.make_part, []
+
+    def make_part(library: Library, *arguments: Any) -> Part:
+        if len(daemon.pipeline.intake):
+            rooms.append(daemon.pipeline.workers.room)
+        return real(library, *arguments)
+
+    monkeypatch.setattr(Library, "make_part", make_part)
+    for seed in range(8):
+        (daemon.dcim / f"{seed}.jpg").write_bytes(draw_photo(RED, seed=seed))
+    daemon.until(lambda: len(daemon.tree()) == 8)
+    assert rooms
+    assert set(rooms) == {0}
+
+
 def test_a_ledger_that_fails_too_keeps_that_photo_and_the_answer_for_the_next(
     start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:

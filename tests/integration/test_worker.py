@@ -24,6 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from photosortd.commands import cli
+from photosortd.commands import run as run_module
 from photosortd.errors import BundleError, WorldError
 from photosortd.records import Limits, Seen
 from photosortd.vision import MAX_THUMBNAIL
@@ -534,6 +536,22 @@ def test_a_prepared_worker_that_died_is_replaced(prepared, opened, draw_photo):
         with_another.close()
 
 
+@pytest.mark.parametrize("fault", [None, BundleError("no such bundle")])
+def test_the_command_prepares_a_worker_and_leaves_none(monkeypatch, fault):
+    seen = []
+
+    def run(*_, **__):
+        seen.append(process.Process._spare[1].pid)
+        if fault:
+            raise fault
+        return 0
+
+    monkeypatch.setattr(run_module, "run", run)
+    with suppress(BundleError):
+        cli(["--once"], standalone_mode=False)
+    assert not _alive(seen[0])
+
+
 def test_a_worker_that_was_prepared_by_root_is_not_ours(prepared, monkeypatch):
     """A command of root's that goes on as the state's owner must not keep a worker of root's."""
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
@@ -560,6 +578,8 @@ def test_a_worker_is_confined(opened, draw_photo, tmp_path):
         assert f"Max address space         {700 << 20}" in limits
         assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "500\n"
         assert os.getpgid(pid) != os.getpgid(0)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, own + 5)
         assert not _open_below(pid, tmp_path)
 
 
