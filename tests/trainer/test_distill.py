@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from drawing import draw_photo
 from photosort_trainer import commands, results, scratch, states
 from photosortd.vision.bundle import read_bundle
 from photosortd.vision.classify import Classifier
+from running import eventually
 
 pytestmark = [
     pytest.mark.trainer,
@@ -53,11 +56,12 @@ def done(*arguments: object) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _shallow() -> Iterator[None]:
-    """Most of a short training is making its graph."""
+def shallow() -> Iterator[tuple[int, ...]]:
+    """Most of a short training is making its graph. As it was before."""
+    before = scratch._WIDTHS
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scratch, "_WIDTHS", (12, 24))
-        yield
+        yield before
 
 
 @pytest.fixture(scope="module")
@@ -163,11 +167,43 @@ def test_a_training_that_was_stopped_comes_to_the_same(student, teacher, unlabel
     assert whole is not None
     for one, other in zip(stopped[0]["weights"], whole[0]["weights"], strict=True):
         assert np.allclose(one, other, atol=2e-3)
-    epochs = [
-        states.load(next(folder.glob("cache/learned-*/state.npz")))[1]["epochs"]
-        for folder in (student[0], tmp_path)
-    ]
-    assert [len(each) for each in epochs] == [3, 3]
+    assert [len(epochs_of(folder)) for folder in (student[0], tmp_path)] == [3, 3]
+
+
+@pytest.mark.faults
+def test_after_a_kill_it_goes_on_where_it_was(teacher, unlabelled, tmp_path, shallow):
+    from photosort_trainer.commands import progress
+
+    command = ("distill", teacher, "--unlabelled", unlabelled, "--out", tmp_path, *QUICK)
+    asked = list(map(str, (*command, "--epochs", 5000)))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "photosort_trainer", *asked], stdout=subprocess.DEVNULL
+    )
+    try:
+        eventually(lambda: len(epochs_of(tmp_path)) >= 3, seconds=100)
+    finally:
+        process.kill()
+        process.wait()
+    before = epochs_of(tmp_path)
+    gone_on = []
+
+    def stop(self, epoch, of, what):
+        gone_on.append(epoch.number)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scratch, "_WIDTHS", shallow)  # the killed one had those
+        patch.setattr(progress.Tell, "epoch", stop)
+        assert call(*command, "--epochs", 5000).exit_code != 0
+    assert gone_on == [len(before) + 1]
+    assert not (tmp_path / "bundle").exists()
+
+
+def epochs_of(out: Path) -> list[dict[str, float]]:
+    for path in out.glob("cache/learned-*/state.npz"):
+        if (found := states.load(path)) is not None:
+            return list(found[1]["epochs"])
+    return []
 
 
 def test_what_judges_is_not_learned_from_and_what_is_unusable_is_named(student):
@@ -235,9 +271,9 @@ def test_the_teachers_scores_are_what_is_answered():
     from photosort_trainer.distill import lessons
 
     truth = np.array([[True, False]])
-    said = np.array([[0.6, 0.2], [0.7, 0.0]])
+    said = np.array([[[0.6, 0.2], [0.4, 0.2]], [[0.7, 0.0], [0.7, 0.2]]])  # photos, looks
     found = lessons.targets(said, truth, 0.5)
-    assert found == pytest.approx(np.array([[0.8, 0.1], [0.7, 0.01]]))
+    assert found == pytest.approx(np.array([[[0.8, 0.1], [0.7, 0.1]], [[0.7, 0.01], [0.7, 0.2]]]))
     assert lessons.targets(said, truth, 0.0)[0] == pytest.approx(said[0])
 
 
@@ -274,8 +310,16 @@ def test_every_category_is_shown_as_often():
     assert [chances[:30].sum(), chances[30:33].sum(), chances[33:].sum()] == pytest.approx(
         [1 / 3] * 3
     )
-    targets = np.zeros((39 + 60, 2), np.float32)
-    taught = lessons.Lessons(lambda place: np.zeros((40, 40, 3), np.uint8), targets, chances, "")
+    taught = lessons.Lessons(
+        looks=1,
+        categories=2,
+        features=3,
+        picture=lambda place, look: np.zeros((40, 40, 3), np.uint8),
+        target=lambda place, look: np.zeros(5, np.float32),
+        photos=39 + 60,
+        chances=chances,
+        key="",
+    )
     from photosort_trainer.distill.settings import Settings
 
     settings = Settings(labelled=0.5, batch=50)
@@ -354,6 +398,132 @@ def test_the_residual_student_is_small():
     assert 2_000_000 < student.count_params() < 2_850_000  # a byte each leaves room in 3 MB
 
 
+def test_looks_at_a_photo_are_always_the_same_and_begin_with_the_whole(tmp_path):
+    from queue import SimpleQueue
+
+    from photosort_trainer.distill import looking
+    from photosort_trainer.recipe import Changes
+    from photosortd.vision.decode import decode
+
+    asked = []
+
+    def lane(shown):
+        asked.append(np.stack(shown))
+        return np.array([[each.mean()] for each in shown], np.float32)
+
+    free: SimpleQueue = SimpleQueue()
+    free.put(lane)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(near(COLORS["sea"], 3))
+    way = looking.Way(48, 40, 3, Changes(turn=0.0, crop=0.5, light=0.0, colour=0.0))
+    one, other = (looking.glance(free, way, str(path)) for _ in range(2))
+    assert one.pixels is not None
+    assert one.said is not None
+    assert (one.pixels.shape, one.said.shape) == ((3, 40, 40, 3), (3, 1))
+    assert np.array_equal(one.pixels, other.pixels)
+    assert np.array_equal(asked[0][0], decode(path.read_bytes(), 48, 48).pixels)
+    assert len({each.tobytes() for each in asked[0]}) == 3
+    assert np.array_equal(asked[0], asked[1])
+
+
+def test_every_feature_weighs_the_same():
+    from photosort_trainer.distill import lessons
+
+    rng = np.random.default_rng(0)
+    features = (rng.normal(size=(200, 3)) * (100, 1, 0) + (5, -3, 7)).astype(np.float16)
+    scale = lessons.scale([features[:150], features[150:]])
+    scaled = scale(features)
+    assert scaled.mean(0) == pytest.approx([0, 0, 0], abs=1e-3)
+    assert scaled.std(0)[:2] == pytest.approx([1, 1], abs=1e-3)
+    assert np.all(scaled[:, 2] == 0)  # one that never moves says nothing
+
+
+def test_pictures_grow_and_stay_smaller_than_the_input():
+    from photosort_trainer.distill.settings import Settings
+
+    settings = Settings(size=112, epochs=10, growing=((0.6, 0.72), (1.0, 0.86)))
+    found = [settings.stretch(epoch) for epoch in range(10)]
+    assert found == [(80, 6)] * 6 + [(96, 10)] * 4
+    assert Settings(size=32, epochs=1).stretch(0) == (32, 1)
+
+
+def test_a_network_tells_its_features_before_its_scores():
+    from photosort_trainer import fit, quiet
+    from photosort_trainer.recipe import Recipe
+
+    quiet.load_tensorflow(0)
+    import keras
+
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    alone = scratch.small_network(3, 32, 0.2, 0.0)
+    said = fit.telling(alone).predict_on_batch(pixels)
+    pooled = keras.Model(alone.input, alone.get_layer(scratch.DROPOUT).input)
+    assert np.allclose(said[:, :-3], pooled.predict_on_batch(pixels), atol=1e-5)
+    assert np.allclose(said[:, -3:], alone.predict_on_batch(pixels), atol=1e-5)
+    top = fit.head(said.shape[1] - 3, 2, Recipe(backbone="mobilenet_v2", layers=1, hidden=8))
+    joined = fit.whole(pooled, top, 32)
+    said = fit.telling(joined).predict_on_batch(pixels)
+    assert np.allclose(said[:, :-2], pooled.predict_on_batch(pixels), atol=1e-5)
+    assert np.allclose(said[:, -2:], joined.predict_on_batch(pixels), atol=1e-5)
+
+
+def test_a_student_learns_the_teachers_features(teacher, tmp_path):
+    """What it makes of them is nearer than their mean."""
+    from photosort_trainer import quiet, shipping
+    from photosort_trainer.distill import gathering, students
+    from photosort_trainer.distill.settings import defaults
+
+    known = {}
+    gather = gathering.gather
+
+    def remember(*arguments):
+        known["taught"] = gather(*arguments)
+        return known["taught"]
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gathering, "gather", remember)
+        patch.setattr(shipping, "choose_form", enough)
+        call("distill", teacher, "--out", tmp_path, *QUICK, *SURELY)
+    quiet.load_tensorflow(0)
+    lessons = known["taught"].lessons
+    pupil = students.pupil(defaults("tiny"), 2, lessons.features, None)
+    kept = states.load(next(tmp_path.glob("cache/learned-*/best.npz")))
+    assert kept is not None
+    pupil.asked.set_weights(kept[0]["weights"])
+    places = range(lessons.photos)
+    shown = np.stack([lessons.picture(place, 0)[4:36, 4:36] for place in places])
+    made = pupil.asked.predict_on_batch(shown.astype(np.float32))[:, 2:]
+    wanted = np.stack([lessons.target(place, 0) for place in places])[:, 2:]
+    assert np.mean((made - wanted) ** 2) < 0.8 * np.mean(wanted**2)
+
+
+def test_a_student_begins_with_what_another_has_learned(teacher, student, unlabelled, tmp_path):
+    from photosort_trainer import shipping
+
+    def enough(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ("distill", teacher, "--unlabelled", unlabelled, *QUICK, "--epochs", 1)
+    slowly = ("--learning-rate", 1e-6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipping, "choose_form", enough)
+        call(*arguments, *slowly, "--begin-with", student[0], "--out", tmp_path / "second")
+        call(*arguments, *slowly, "--out", tmp_path / "first")
+    import keras
+
+    known, second, first = (
+        keras.models.load_model(path / "model.keras", compile=False).get_weights()[0]
+        for path in (student[0], tmp_path / "second", tmp_path / "first")
+    )
+    assert np.allclose(second, known, atol=1e-3)
+    assert not np.allclose(first, known, atol=1e-2)
+    said = refused(*arguments[1:], *slowly, "--out", tmp_path / "second")
+    assert "from other weights" in said
+
+
 # ---- what is refused
 
 
@@ -387,6 +557,10 @@ def test_folders_and_weights_that_are_not_there_are_named(teacher, unlabelled, t
     said = refused(teacher, "--student", "mobilenet_v2", "--weights-dir", tmp_path)
     assert "mobilenet_v2_1.0_notop.weights.h5" in said
     among = unlabelled / "run"
+    nothing = refused(teacher, "--begin-with", tmp_path)
+    assert "no model.keras is there" in nothing
+    another = ("--begin-with", teacher, "--student", "small_resnet", "--size", 32)
+    assert "is another network" in refused(teacher, *another, "--out", tmp_path / "another")
     assert "stands among the photos" in refused(teacher, "--unlabelled", unlabelled, "--out", among)
     assert "is the teacher's" in refused(teacher, "--out", teacher)
     assert call("distill", teacher, "--student", "huge").exit_code == 2

@@ -19,6 +19,8 @@ Batches = Any  # keras.utils.PyDataset, which has no types
 Array = NDArray[Any]
 
 _NOBODY = Hearers()
+_FLAT = 2  # dimensions of what is no picture any more
+_WIDEST = 4096  # features: the flattened pictures of the report's network are none
 
 
 def head(inputs: int, outputs: int, recipe: Recipe) -> Model:
@@ -140,3 +142,22 @@ def whole(network: Model, top: Model, size: int) -> Model:
     pixels = keras.Input((size, size, 3), name="pixels")
     scores = bare(top)(network(pixels, training=False), training=False)
     return keras.Model(pixels, scores, name="whole")
+
+
+def telling(model: Model) -> Model:
+    """Pixels as `model` takes them → [n, d + categories]: its pooled features, then its scores.
+
+    Of what `whole` made these are what the head gets; of a network from scratch what its first
+    layer gives that is no picture any more.
+    """
+    import keras
+
+    _, first, *rest = model.layers
+    if isinstance(first, keras.Model):
+        features = first(model.input, training=False)
+        scores = rest[0](features, training=False)
+    else:
+        flat = (layer.output for layer in model.layers if len(layer.output.shape) == _FLAT)
+        features = next(each for each in flat if each.shape[-1] <= _WIDEST)
+        scores = model.output
+    return keras.Model(model.input, keras.layers.Concatenate()([features, scores]), name="telling")

@@ -12,6 +12,9 @@ _WIDTHS = (24, 48, 96, 128)  # 0.41 million weights, 0.83 MB in half precision
 # Keras' 0.99 is made for runs of many thousand steps; ours has some hundred.
 _MOMENTUM = 0.9
 
+DROPOUT = "dropout"
+"""The layer of small networks whose input is their pooled features."""
+
 _STAGES = (32, 64, 128, 256)  # two blocks each
 
 VERSION = 1
@@ -44,8 +47,8 @@ def report_network(
     return keras.Model(inputs, scores, name="scratch")
 
 
-def small_network(categories: int, size: int, dropout: float, penalty: float) -> Model:
-    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories]."""
+def small_network(categories: int, size: int | None, dropout: float, penalty: float) -> Model:
+    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories]. `size` None: of any size."""
     import keras
 
     inputs = keras.Input((size, size, 3), name="pixels")
@@ -55,13 +58,13 @@ def small_network(categories: int, size: int, dropout: float, penalty: float) ->
         x = _convolved(x, width, 2, penalty)
         x = keras.layers.add([x, _convolved(x, width, 1, penalty)])
     x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Dropout(dropout, name=DROPOUT)(x)
     scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
     return keras.Model(inputs, scores, name="small_scratch")
 
 
-def residual_network(categories: int, size: int, dropout: float) -> Model:
-    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories].
+def residual_network(categories: int, size: int | None, dropout: float) -> Model:
+    """Pixels 0…255 [n, size, size, 3] → scores 0…1 [n, categories]. `size` None: of any size.
 
     Half as wide as the network of 18 layers of He and others, "Deep Residual Learning for Image
     Recognition" (2016), and with a smaller first convolution; 2,801,382 weights with six
@@ -77,7 +80,7 @@ def residual_network(categories: int, size: int, dropout: float) -> Model:
         x = _block(x, width, 1 if width == _STAGES[0] else 2)
         x = _block(x, width, 1)
     x = keras.layers.GlobalAveragePooling2D()(x)
-    x = keras.layers.Dropout(dropout)(x)
+    x = keras.layers.Dropout(dropout, name=DROPOUT)(x)
     scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
     return keras.Model(inputs, scores, name="small_resnet")
 

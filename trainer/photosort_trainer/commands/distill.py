@@ -30,6 +30,11 @@ _WHAT = options(
     click.option(
         "--out", type=click.Path(), help="The student's directory; RUN/distilled-STUDENT."
     ),
+    click.option(
+        "--begin-with",
+        type=click.Path(),
+        help="The directory of another student, whose weights this one begins with.",
+    ),
     click.option("--weights-dir", type=click.Path(), help="Where ImageNet's weights are."),
     click.option("--originals", type=click.Path(), help="Where the run's photos are now."),
     click.option("--none", "none", type=click.Path(), help="Where its photos of none are now."),
@@ -42,6 +47,11 @@ _HOW = options(
         help="Pixels of a side; small_resnet 112, tiny 96, mobilenet_v2 128.",
     ),
     click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0."),
+    click.option(
+        "--features",
+        type=click.FloatRange(0, 1000),
+        help="What the teacher's features count beside its scores; 10.",
+    ),
     click.option("--batch", type=click.IntRange(2, 4096), help="Pictures in a step; 64 or 32."),
     click.option(
         "--learning-rate", type=click.FloatRange(0, 1, min_open=True), help="At its highest."
@@ -74,6 +84,7 @@ def command(
     weights_dir: str | None,
     originals: str | None,
     none: str | None,
+    begin_with: str | None,
     **said: Any,
 ) -> None:
     """Teach a small network what the network of RUN says, and write a bundle to RUN/distilled-…
@@ -95,6 +106,7 @@ def command(
             weights_dir=weights_dir,
             originals=originals,
             none=none,
+            begin_with=begin_with,
         )
         result = distilling.run(request, progress.Tell(shown))
     outcome.show(console, result)

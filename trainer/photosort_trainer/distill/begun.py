@@ -10,6 +10,11 @@ from photosort_trainer.files import write_whole
 from photosortd.records import printable
 
 FILE = "begun.json"
+_OTHERS = {
+    "teacher": "with another teacher",
+    "photos": "with other photos",
+    "begin_with": "from other weights",
+}
 
 
 def check(out: Path, asked: Mapping[str, Any]) -> None:
@@ -46,7 +51,7 @@ def _plain(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _words(name: str, before: Any, now: Any) -> str:
-    if name in ("teacher", "photos"):
-        return f"with another {name}" if name == "teacher" else "with other photos"
+    if name in _OTHERS:
+        return _OTHERS[name]
     name = {"backbone": "student"}.get(name, name)
     return f"{name.replace('_', ' ')} {before}, now {now}"

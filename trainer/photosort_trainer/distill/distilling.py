@@ -15,8 +15,9 @@ from photosort_trainer.alone import alone
 from photosort_trainer.bench import Bench, Tell
 from photosort_trainer.candidates import Refined
 from photosort_trainer.dataset import labels
-from photosort_trainer.distill import begun, comparing, gathering, students
+from photosort_trainer.distill import before, begun, comparing, gathering, students
 from photosort_trainer.distill import teacher as teachers
+from photosort_trainer.distill.before import Before
 from photosort_trainer.distill.gathering import Taught
 from photosort_trainer.distill.learning import Student
 from photosort_trainer.distill.settings import Settings
@@ -41,6 +42,7 @@ class Request:
     weights_dir: str | None = None
     originals: str | None = None  # None: where the run found them
     none: str | None = None
+    begin_with: str | None = None  # another student's directory
 
     @property
     def cache(self) -> Path:
@@ -60,14 +62,20 @@ def run(request: Request, tell: Tell) -> Result:
     """
     teacher = teachers.open_run(request.run)
     _check_places(request, teachers.where(teacher, request.originals))
-    begun.check(Path(request.out), request.settings.as_json())
+    first = before.open_student(request.begin_with)
+    begun.check(Path(request.out), _asked(request, first))
     quiet.load_tensorflow(request.settings.seed)
     students.check_weights(request.settings, request.weights_dir)
+    if first is not None:  # before any long work
+        count = len(teacher.bundle.names)
+        first.weights(students.network(request.settings, count, request.weights_dir))
     with alone(Path(request.out)):
-        return _run(request, teacher, tell, Stages(Path(request.out)))
+        return _run(request, teacher, first, tell, Stages(Path(request.out)))
 
 
-def _run(request: Request, teacher: Teacher, tell: Tell, stages: Stages) -> Result:
+def _run(
+    request: Request, teacher: Teacher, first: Before | None, tell: Tell, stages: Stages
+) -> Result:
     settings, out = request.settings, Path(request.out)
     plan = teachers.plan(teacher, settings.recipe())
     with stages.doing("reading photos"):
@@ -76,9 +84,9 @@ def _run(request: Request, teacher: Teacher, tell: Tell, stages: Stages) -> Resu
     with stages.doing("what the teacher says"):
         folders = request.unlabelled
         taught = gathering.gather(teacher, parts, folders, settings, request.cache, tell)
-        _begin(out, settings, teacher, taught)
+        _begin(out, _asked(request, first), teacher, taught)
     with stages.doing(settings.student):
-        student = _student(request, parts, taught, tell)
+        student = _student(request, parts, taught, first, tell)
         tried = candidates.attempt(student, parts.course, settings.student)
         leaving.keep(tried.learned.whole(), out / leaving.MODEL)
     with stages.doing("thresholds"):
@@ -105,10 +113,12 @@ def _run(request: Request, teacher: Teacher, tell: Tell, stages: Stages) -> Resu
     return made
 
 
-def _student(request: Request, parts: Parts, taught: Taught, tell: Tell) -> Student:
+def _student(
+    request: Request, parts: Parts, taught: Taught, first: Before | None, tell: Tell
+) -> Student:
     names, photos = parts.course.names, tuple(parts.both)
     bench = Bench(names, photos, request.cache, request.weights_dir, tell)
-    return Student(request.settings, bench, taught.lessons)
+    return Student(request.settings, bench, taught.lessons, first)
 
 
 def _taught_by(
@@ -121,7 +131,7 @@ def _taught_by(
         "labelled": taught.labelled,
         "unlabelled": taught.lessons.others,
         "left_out": len(taught.left_out),
-        "from": "ImageNet" if settings.student in students.PRETRAINED else "random weights",
+        "from": _origin(request),
         "compared": compared,
     }
     recipe = {**settings.as_json(), "teacher": teacher.bundle.id}
@@ -129,12 +139,22 @@ def _taught_by(
     return dataclasses.replace(found, recipe=recipe, examples=examples, distilled=distilled)
 
 
+def _origin(request: Request) -> str:
+    if request.begin_with is not None:
+        return "what another student had learned"
+    return "ImageNet" if request.settings.student in students.PRETRAINED else "random weights"
+
+
 # ---- what is refused
 
 
-def _begin(out: Path, settings: Settings, teacher: Teacher, taught: Taught) -> None:
+def _asked(request: Request, first: Before | None) -> dict[str, object]:
+    return {**request.settings.as_json(), "begin_with": first and first.key}
+
+
+def _begin(out: Path, asked: dict[str, object], teacher: Teacher, taught: Taught) -> None:
     """Raises TrainerError if something else was begun here."""
-    asked = {**settings.as_json(), "teacher": teacher.bundle.id, "photos": taught.photos}
+    asked = {**asked, "teacher": teacher.bundle.id, "photos": taught.photos}
     begun.check(out, asked)
     begun.note(out, asked)
 

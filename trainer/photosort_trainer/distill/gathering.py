@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from photosort_trainer.bench import Tell
 from photosort_trainer.dataset import LeftOut, Photo, labels
 from photosort_trainer.distill import lessons, looking, views
 from photosort_trainer.distill import teacher as teachers
-from photosort_trainer.distill.lessons import Lessons
+from photosort_trainer.distill.lessons import Floats, Lessons
+from photosort_trainer.distill.looking import Way
 from photosort_trainer.distill.pool import Kept, Pool
 from photosort_trainer.distill.settings import Settings
-from photosort_trainer.distill.teacher import Teacher
+from photosort_trainer.distill.teacher import Teacher, Voice
 from photosort_trainer.facts import Scores
 from photosort_trainer.sharing import Parts
 from photosortd.errors import PhotoError
@@ -50,10 +51,14 @@ def gather(
     changed, OSError."""
     training = list(parts.course.training)
     found = [path for folder in folders for path in originals.files(Path(folder))]
-    pool = Pool(cache / f"pool-{settings.side}-{teacher.key}", teacher.size, settings.side)
+    voice = teachers.voice(teacher)
+    way = Way(teacher.size, settings.side, settings.looks, settings.look)
+    pool = Pool(
+        cache / f"pool-{_digest([asdict(way), views.VERSION, teacher.key])}", way, voice.width
+    )
     kept = pool.fill(
         [photo.path for photo in training] + found,
-        partial(teachers.lanes, teacher),
+        voice.lanes,
         partial(tell.each, "what the teacher says"),
     )
     own, others = kept[: len(training)], kept[len(training) :]
@@ -62,7 +67,7 @@ def gather(
     known = {photo.sha256 for photo in training}
     places, left_out = looking.usable([each.seen for each in others], held, known)
     chosen = [*own, *(others[place] for place in places)]
-    taught = _lessons(teacher, pool, chosen, training, settings)
+    taught = _lessons(teacher, voice, pool, chosen, training, settings)
     return Taught(taught, _digest([each.seen.sha256 for each in chosen]), tuple(left_out))
 
 
@@ -74,11 +79,18 @@ def _check_same(photos: Sequence[Photo], kept: Sequence[Kept]) -> None:
 
 
 def _lessons(
-    teacher: Teacher, pool: Pool, chosen: Sequence[Kept], labelled: Sequence[Photo], how: Settings
+    teacher: Teacher,
+    voice: Voice,
+    pool: Pool,
+    chosen: Sequence[Kept],
+    labelled: Sequence[Photo],
+    how: Settings,
 ) -> Lessons:
-    raw: Scores = np.array([each.seen.scores for each in chosen], np.float64)
-    truth = labels(labelled, teacher.bundle.names)
-    wanted = lessons.targets(teacher.calibrated(raw), truth, how.truth)
+    truth, count = labels(labelled, teacher.bundle.names), len(teacher.bundle.names)
+    raw: Scores = np.stack([pool.said(each)[:, -count:] for each in chosen]).astype(np.float64)
+    likely = teacher.calibrated(raw.reshape(-1, count)).reshape(raw.shape)
+    wanted = lessons.targets(likely, truth, how.truth)
+    scale = lessons.scale(pool.said(each)[:, :-count] for each in chosen)
     key = _digest(
         [
             how.as_json(),
@@ -87,7 +99,21 @@ def _lessons(
             hashlib.sha256(wanted.tobytes()).hexdigest(),
         ]
     )
-    return Lessons(lambda place: pool.pixels(chosen[place]), wanted, lessons.chances(truth), key)
+
+    def target(place: int, look: int) -> Floats:
+        features = scale(pool.said(chosen[place])[look, :-count])
+        return np.concatenate([wanted[place, look], features])
+
+    return Lessons(
+        looks=how.looks,
+        categories=count,
+        features=voice.width - count,
+        picture=lambda place, look: pool.pixels(chosen[place], look),
+        target=target,
+        photos=len(chosen),
+        chances=lessons.chances(truth),
+        key=key,
+    )
 
 
 def _digest(said: Any) -> str:

@@ -12,8 +12,10 @@ from photosort_trainer.bench import Bench, Learned
 from photosort_trainer.dataset import Photo, labels
 from photosort_trainer.diary import F1, LOSS, Diary
 from photosort_trainer.distill import lessons, students
+from photosort_trainer.distill.before import Before
 from photosort_trainer.distill.lessons import Lessons
 from photosort_trainer.distill.settings import Settings
+from photosort_trainer.distill.students import Pupil
 from photosort_trainer.shipping import batched
 
 Model = Any  # keras.Model, which has no types
@@ -28,9 +30,13 @@ class Student:
 
     can_unfreeze = False
 
-    def __init__(self, settings: Settings, bench: Bench, taught: Lessons) -> None:
+    def __init__(
+        self, settings: Settings, bench: Bench, taught: Lessons, first: Before | None = None
+    ) -> None:
+        """`first`: another student, to begin with what it has learned."""
         self.recipe = settings.recipe()
         self._settings, self._bench, self._lessons = settings, bench, taught
+        self._first = first
 
     @property
     def cost(self) -> float:
@@ -46,34 +52,41 @@ class Student:
         """From the lessons; `validation` says which epoch is best."""
         settings, bench = self._settings, self._bench
         learners.fresh(self.recipe)
-        model = students.network(settings, len(bench.names), bench.weights_dir)
+        taught, names = self._lessons, len(bench.names)
+        pupil = students.pupil(settings, names, taught.features, bench.weights_dir)
+        if self._first is not None:
+            pupil.scoring.set_weights(self._first.weights(pupil.scoring))
         pictures = bench.pictures(self.recipe)
-        folder = bench.folder(self.recipe, training, validation, self._lessons.key)
-        average = Average(model, settings.average)
+        origin = taught.key if self._first is None else f"{taught.key} {self._first.key}"
+        folder = bench.folder(self.recipe, training, validation, origin)
+        average = Average(pupil.asked, settings.average)
         hearers = bench.hearers(settings.epochs, what)
         diary = Diary(folder, hearers, validation is not None, average)
         if diary.finished:
-            diary.load(model)
+            diary.load(pupil.asked)
         else:
-            judge = None if validation is None else self._judge(model, average, validation)
-            self._fit(model, diary, average, judge)
+            judge = None if validation is None else self._judge(pupil, average, validation)
+            self._fit(pupil.asked, diary, average, judge)
+        model = students.network(settings, names, bench.weights_dir)
+        model.set_weights(pupil.scoring.get_weights())
         scores = partial(learners.pixel_scores, model, pictures, bench.scoring(what))
         return Learned(tuple(diary.epochs), scores, partial(fit.bare, model), folder)
 
-    def _judge(self, model: Model, average: "Average", photos: Sequence[Photo]) -> "Judge":
+    def _judge(self, pupil: Pupil, average: "Average", photos: Sequence[Photo]) -> "Judge":
         pixels = partial(batched, photos, self._bench.pictures(self.recipe))
-        return Judge(model, average, pixels, labels(photos, self._bench.names))
+        return Judge(pupil, average, pixels, labels(photos, self._bench.names))
 
     def _fit(self, model: Model, diary: Diary, average: "Average", judge: "Judge | None") -> None:
-        settings = self._settings
-        shown = lessons.of(self._lessons, settings)
-        _compile(model, settings, len(shown))
+        settings, taught = self._settings, self._lessons
+        _compile(model, settings, taught)
         diary.restore(model)
-        if len(diary.epochs) < settings.epochs:  # else it was cut off between that and its end
+        while len(diary.epochs) < settings.epochs:  # else it was cut off between that and its end
+            size, until = settings.stretch(len(diary.epochs))
+            shown = lessons.of(taught, settings, size)
             model.fit(
                 shown,
                 initial_epoch=len(diary.epochs),
-                epochs=settings.epochs,
+                epochs=until,
                 shuffle=False,
                 verbose=0,
                 callbacks=[
@@ -111,19 +124,20 @@ class Judge:
     """What the averaged weights say of photos that choose."""
 
     def __init__(
-        self, model: Model, average: Average, pixels: Any, truth: NDArray[np.bool_]
+        self, pupil: Pupil, average: Average, pixels: Any, truth: NDArray[np.bool_]
     ) -> None:
         """`pixels()` gives [n, size, size, 3] in batches; `truth` [photos, categories]."""
-        self._model, self._average, self._pixels, self._truth = model, average, pixels, truth
+        self._pupil, self._average, self._pixels, self._truth = pupil, average, pixels, truth
 
     def look(self) -> tuple[float, float]:
         """Cross-entropy, and macro-F1 with thresholds from the same photos."""
-        own = self._model.get_weights()
-        self._model.set_weights(self._average.weights())
+        asked = self._pupil.asked
+        own = asked.get_weights()
+        asked.set_weights(self._average.weights())
         try:
-            seen = export.keras_scores(self._model, self._pixels())
+            seen = export.keras_scores(self._pupil.scoring, self._pixels())
         finally:
-            self._model.set_weights(own)
+            asked.set_weights(own)
         likely = np.clip(np.where(self._truth, seen, 1 - seen), 1e-7, 1.0)
         said = seen >= candidates.thresholds(seen, self._truth)
         names = [str(place) for place in range(seen.shape[1])]
@@ -144,19 +158,17 @@ def _callbacks(average: Average, judge: Judge | None) -> Any:
     )
 
 
-def _compile(model: Model, settings: Settings, steps: int) -> None:
-    """`steps` are those of an epoch."""
+def _compile(model: Model, settings: Settings, taught: Lessons) -> None:
     import keras
 
-    every = settings.epochs * steps
+    every = settings.epochs * lessons.length(taught, settings) // settings.batch
     warm = max(1, round(settings.warm_up * every))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, every - warm), 0.01, warmup_target=settings.learning_rate, warmup_steps=warm
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=settings.decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    # All categories and photos weigh the same: how often each is shown does the balancing.
-    loss = fit.balanced_loss(np.ones((1, model.output.shape[-1]), bool), 0.0, 0.0)
+    loss = _loss(taught.categories, settings.features)
     model.compile(
         optimizer=optimizer,
         loss=loss,
@@ -164,3 +176,20 @@ def _compile(model: Model, settings: Settings, steps: int) -> None:
         # A quarter faster, once half a minute has gone into compiling.
         jit_compile=every > _LONG,
     )
+
+
+def _loss(categories: int, features: float) -> Any:
+    """Cross-entropy of the scores, and beside it how far the features are from the teacher's:
+    a few scores say little of a photo, over a thousand features a great deal (Romero and others,
+    "FitNets: Hints for Thin Deep Nets", 2015)."""
+    from keras import ops
+
+    # All categories and photos weigh the same: how often each is shown does the balancing.
+    entropy = fit.balanced_loss(np.ones((1, categories), bool), 0.0, 0.0)
+
+    def loss(wanted: Any, said: Any) -> Any:
+        apart = ops.square(wanted[:, categories:] - said[:, categories:])
+        right = entropy(wanted[:, :categories], said[:, :categories])
+        return right + features * ops.mean(apart, axis=-1)
+
+    return loss

@@ -1,9 +1,10 @@
-"""One file, looked at once: its content, its small pixels, its likeness, the teacher's scores."""
+"""One file, read once: its content, its likeness, and looks at it and at parts of it, each with its
+small pixels and what the teacher says."""
 
 import dataclasses
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from queue import SimpleQueue
@@ -13,10 +14,12 @@ from PIL import Image
 
 from photosort_trainer import dataset, likeness
 from photosort_trainer.dataset import LeftOut, Photo
-from photosort_trainer.frozen import Lane
+from photosort_trainer.distill import views
+from photosort_trainer.frozen import Features, Lane
 from photosort_trainer.likeness import Look
+from photosort_trainer.recipe import Changes
 from photosortd.errors import PhotoError
-from photosortd.vision.decode import Picture, Pixels, decode
+from photosortd.vision.decode import Pixels, decode
 
 _PROBE = 64  # pixels, as dataset compares at
 
@@ -32,7 +35,6 @@ class Seen:
     waves: int = 0  # as in likeness.Look
     slopes: int = 0
     taken: str | None = None  # ISO 8601
-    scores: tuple[float, ...] = ()  # of the teacher, raw
     reason: str = ""  # why it cannot be used
 
     @property
@@ -42,15 +44,27 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How files are looked at."""
+
+    size: int  # pixels of both sides, as the teacher wants to see them
+    side: int  # as they are kept
+    looks: int  # the first is the whole photo
+    within: Changes  # what the others may be
+
+
+@dataclass(frozen=True, slots=True)
 class Glance:
-    """A file, and its pixels [side, side, 3] if it has any."""
+    """A file, and what its looks have come to if it can be used."""
 
     seen: Seen
-    pixels: Pixels | None = None
+    pixels: Pixels | None = None  # [looks, side, side, 3]
+    said: Features | None = None  # by the teacher of each: [looks, features and scores]
 
 
-def glance(free: "SimpleQueue[Lane]", size: int, side: int, path: str) -> Glance:
-    """Look at a file with a lane that is free; the teacher wants to see `size` pixels."""
+def glance(free: "SimpleQueue[Lane]", way: Way, path: str) -> Glance:
+    """Look at a file with a lane that is free."""
+    size, side = way.size, way.side
     try:
         said = os.stat(path)
         seen = Seen(path, said.st_size, said.st_mtime_ns)
@@ -63,27 +77,36 @@ def glance(free: "SimpleQueue[Lane]", size: int, side: int, path: str) -> Glance
         larger = picture if size >= side else decode(data, side, side)
     except PhotoError as error:
         return Glance(dataclasses.replace(seen, reason=str(error)))
-    look = likeness.look(dataclasses.replace(picture, pixels=_at(larger, _PROBE)))
+    look = likeness.look(dataclasses.replace(picture, pixels=_at(larger.pixels, _PROBE)))
     known = dataclasses.replace(
         seen,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=(sha256 := hashlib.sha256(data).hexdigest()),
         waves=look.waves,
         slopes=look.slopes,
         taken=look.taken.isoformat() if look.taken else None,
-        scores=_scores(free, picture.pixels),
     )
-    return Glance(known, _at(larger, side))
+    parts = list(_parts(larger.pixels, sha256, way))
+    shown = [picture.pixels, *(_at(part, size) for part in parts)]
+    kept = np.stack([_at(larger.pixels, side), *(_at(part, side) for part in parts)])
+    return Glance(known, kept, _asked(free, shown))
 
 
-def _at(picture: Picture, side: int) -> Pixels:
-    image = Image.fromarray(picture.pixels)
+def _parts(pixels: Pixels, sha256: str, way: Way) -> Iterator[Pixels]:
+    """What is looked at beside the whole: of a photo always the same."""
+    for number in range(1, way.looks):
+        rng = np.random.default_rng((number, int(sha256[:16], 16)))
+        yield views.view(pixels, rng, way.within, max(way.size, way.side))
+
+
+def _at(pixels: Pixels, side: int) -> Pixels:
+    image = Image.fromarray(pixels)
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 
 
-def _scores(free: "SimpleQueue[Lane]", pixels: Pixels) -> tuple[float, ...]:
+def _asked(free: "SimpleQueue[Lane]", shown: Sequence[Pixels]) -> Features:
     lane = free.get()
     try:
-        return tuple(float(score) for score in lane([pixels])[0])
+        return lane(shown)
     finally:
         free.put(lane)
 

@@ -1,4 +1,4 @@
-"""Photos read and decoded once: small pixels, the teacher's raw scores, and what they look like.
+"""Photos read and decoded once: small pixels, what the teacher says, and what they look like.
 
 Kept on disk in chunks, each whole or not there, so that a run that is cut off goes on where it was;
 the pixels are mapped, and memory does not grow with their number.
@@ -14,11 +14,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photosort_trainer.ahead import ahead
-from photosort_trainer.distill.looking import Glance, Seen, glance
+from photosort_trainer.distill.looking import Glance, Seen, Way, glance
 from photosort_trainer.files import write_whole
 from photosort_trainer.frozen import Lane
 from photosortd.vision.decode import Pixels
@@ -36,12 +38,12 @@ class Kept:
 
 
 class Pool:
-    """Owns `folder`, whose name says which teacher's scores and which size of pixels it has."""
+    """Owns `folder`, whose name says what a teacher said and how photos were looked at."""
 
-    def __init__(self, folder: Path, size: int, side: int) -> None:
-        """The teacher wants to see `size` pixels; [side, side, 3] is kept."""
-        self._folder, self._size, self._side = folder, size, side
-        self._maps: list[Pixels] = []
+    def __init__(self, folder: Path, way: Way, width: int) -> None:
+        """The teacher says `width` numbers of each look."""
+        self._folder, self._way, self._width = folder, way, width
+        self._maps: list[tuple[Pixels, NDArray[np.float16]]] = []
         self._kept: dict[str, Kept] = {}
         while self._open(len(self._maps)):
             pass
@@ -61,9 +63,14 @@ class Pool:
             self._look(missing, lanes(), progress)
         return [self._kept[path] for path in paths]
 
-    def pixels(self, kept: Kept) -> Pixels:
+    def pixels(self, kept: Kept, look: int) -> Pixels:
         """[side, side, 3]"""
-        found: Pixels = self._maps[kept.chunk][kept.row]
+        found: Pixels = self._maps[kept.chunk][0][kept.row, look]
+        return found
+
+    def said(self, kept: Kept) -> NDArray[np.float16]:
+        """Of all looks: [looks, width]"""
+        found: NDArray[np.float16] = self._maps[kept.chunk][1][kept.row]
         return found
 
     def _is_fresh(self, path: str) -> bool:
@@ -84,7 +91,7 @@ class Pool:
             free.put(lane)
         threads = ThreadPoolExecutor(max_workers=len(lanes))
         try:
-            work = partial(glance, free, self._size, self._side)
+            work = partial(glance, free, self._way)
             found = ahead(threads, work, progress(missing), 2 * len(lanes))
             while chunk := list(islice(found, _CHUNK)):
                 self._add(chunk)
@@ -92,33 +99,50 @@ class Pool:
             threads.shutdown(cancel_futures=True)
 
     def _add(self, chunk: list[Glance]) -> None:
-        """The pixels first: without its facts a chunk is not there."""
-        number, nothing = len(self._maps), np.zeros((self._side, self._side, 3), np.uint8)
-        pixels = np.stack([nothing if each.pixels is None else each.pixels for each in chunk])
-        stream = io.BytesIO()
-        np.save(stream, pixels, allow_pickle=False)
-        write_whole(self._pixels(number), stream.getvalue())
-        said = json.dumps([asdict(each.seen) for each in chunk])
-        write_whole(self._facts(number), said.encode())
+        """The facts last: without them a chunk is not there."""
+        number = len(self._maps)
+        pixels, said = self._empty(len(chunk))
+        for row, each in enumerate(chunk):
+            if each.pixels is not None and each.said is not None:
+                pixels[row], said[row] = each.pixels, each.said
+        first, second = self._arrays(number)
+        write_whole(first, _stored(pixels))
+        write_whole(second, _stored(said))
+        facts = json.dumps([asdict(each.seen) for each in chunk])
+        write_whole(self._facts(number), facts.encode())
         self._open(number)
+
+    def _empty(self, photos: int) -> tuple[Pixels, NDArray[np.float16]]:
+        looks, side = self._way.looks, self._way.side
+        pixels = np.zeros((photos, looks, side, side, 3), np.uint8)
+        return pixels, np.zeros((photos, looks, self._width), np.float16)
 
     def _open(self, number: int) -> bool:
         """Whether there is such a chunk. What a power failure left of one is none."""
         try:
             rows = json.loads(self._facts(number).read_bytes())
-            pixels = np.load(self._pixels(number), mmap_mode="r", allow_pickle=False)
+            pixels, said = (
+                np.load(path, mmap_mode="r", allow_pickle=False) for path in self._arrays(number)
+            )
         except (FileNotFoundError, ValueError, EOFError):
             return False
-        if pixels.shape != (len(rows), self._side, self._side, 3):
+        if (pixels.shape, said.shape) != tuple(each.shape for each in self._empty(len(rows))):
             return False
-        self._maps.append(pixels)
-        for row, said in enumerate(rows):
-            seen = Seen(**{**said, "scores": tuple(said["scores"])})
+        self._maps.append((pixels, said))
+        for row, facts in enumerate(rows):
+            seen = Seen(**facts)
             self._kept[seen.path] = Kept(seen, number, row)
         return True
 
-    def _pixels(self, number: int) -> Path:
-        return self._folder / f"{number:05d}.npy"
+    def _arrays(self, number: int) -> tuple[Path, Path]:
+        """Pixels, and what the teacher said."""
+        return self._folder / f"{number:05d}.npy", self._folder / f"{number:05d}-said.npy"
 
     def _facts(self, number: int) -> Path:
         return self._folder / f"{number:05d}.json"
+
+
+def _stored(array: NDArray[Any]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from photosort_trainer import dataset, facts, frozen, leaving, results, sharing
+from photosort_trainer import dataset, facts, fit, frozen, leaving, results, sharing
 from photosort_trainer.errors import DatasetError, TrainerError
 from photosort_trainer.facts import Scores
 from photosort_trainer.frozen import Lane
@@ -18,6 +18,8 @@ from photosortd.errors import BundleError
 from photosortd.records import printable
 from photosortd.vision import DECODE_VERSION
 from photosortd.vision.bundle import Bundle, read_bundle
+
+Model = Any  # keras.Model, which has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,30 @@ def open_run(run: str) -> Teacher:
     return Teacher(path, found, bundle)
 
 
-def lanes(teacher: Teacher) -> list[Lane]:
-    """Pixels [size, size, 3] → raw scores, one lane a core: of the network itself. The shipped
-    file may know 256 scores only, and small ones are what there is to learn from."""
-    return frozen.lanes(_network(teacher), teacher.size)
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What a teacher says of a look: its pooled features, and then its raw scores. Of the network
+    itself: the shipped file may know 256 scores only, and small ones are what there is to learn."""
+
+    network: Model
+    size: int
+
+    @property
+    def width(self) -> int:
+        """Features and scores together."""
+        return int(self.network.output.shape[-1])
+
+    def lanes(self) -> list[Lane]:
+        """Pixels [size, size, 3] → [width], one lane a core."""
+        return frozen.lanes(self.network, self.size)
 
 
-def _network(teacher: Teacher) -> Any:
+def voice(teacher: Teacher) -> Voice:
+    """Raises TrainerError."""
+    return Voice(fit.telling(_network(teacher)), teacher.size)
+
+
+def _network(teacher: Teacher) -> Model:
     import keras
 
     path = teacher.run / leaving.MODEL
