@@ -2,19 +2,21 @@
 
 Photos of one camera, place or collection look alike, so a random split flatters. Here whole
 collections are held out in turn, and what the shipped files say of them is counted together. A
-photo's collection is what its name says before `__`.
+photo's collection is what its name says before `__`. With `--distill` the files of students are
+judged, which learned from those trainings.
 """
 
 import argparse
 import csv
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -24,6 +26,7 @@ import numpy as np
 from photosort_trainer import metrics
 
 BETWEEN = "__"
+STUDENT = "student"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,11 @@ class Verdict:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _options().parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="photosort-apart-", dir=asked.work) as work:
-        found = [measure(asked, seed, Path(work)) for seed in range(asked.seeds)]
+    if asked.work is not None:
+        Path(asked.work).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="photosort-apart-") as passing:
+        work = Path(asked.work or passing)
+        found = [measure(asked, seed, work / str(seed)) for seed in range(asked.seeds)]
     print(table(found))
     if asked.json:
         Path(asked.json).write_text(json.dumps(found, indent=1))
@@ -51,25 +57,51 @@ def _options() -> argparse.ArgumentParser:
     )
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--train", default="", help="more options of photosort-train train")
-    options.add_argument("--work", help="where to put runs; a temporary directory by default")
+    options.add_argument("--distill", help="judge students: options of photosort-train distill")
+    options.add_argument(
+        "--first",
+        help="options of a longer distillation, without any of the collections, whose student the "
+        "others begin with",
+    )
+    options.add_argument("--work", help="where runs stay, to go on with; not kept by default")
     options.add_argument("--json", help="write what was found to this file")
     return options
 
 
 def measure(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, Any]:
     """One seed: every group of collections held out once."""
-    said = []
+    begin, said = [], []
+    if asked.first is not None:
+        everything = {name for group in asked.hold for name in group.split(",")}
+        _made(asked, seed, work / "first", everything, shlex.split(asked.first))
+        begin = ["--begin-with", str(work / "first" / STUDENT)]
     for group in asked.hold:
-        photos = work / "photos"
-        shutil.rmtree(photos, ignore_errors=True)
-        shutil.copytree(asked.photos, photos)
         held_out = set(group.split(","))
-        _hold_out(photos, held_out)
-        said += _train(photos, held_out, work / "run", seed, asked.train.split())
+        more = None if asked.distill is None else [*begin, *shlex.split(asked.distill)]
+        said += _said(_made(asked, seed, work / group, held_out, more), held_out)
         print(f"seed {seed}, without {group}: {len(said)} photos judged", file=sys.stderr)
     found = {"seed": seed, **judge(said)}
     print(found, file=sys.stderr, flush=True)  # what a run that is cut off leaves
     return found
+
+
+def _made(
+    asked: argparse.Namespace, seed: int, work: Path, held_out: set[str], distill: list[str] | None
+) -> Path:
+    """The directory of a training without these collections, or of the student that it taught."""
+    photos, run = work / "photos", work / "run"
+    if not photos.exists():
+        shutil.copytree(asked.photos, photos)
+        _hold_out(photos, held_out)
+    more = shlex.split(asked.train)
+    usual = ["--backbone", "mobilenet_v2"] if "--backbone" not in more else []
+    if not (run / "bundle").exists():
+        _call("train", photos, "--out", run, "--seed", seed, *usual, *more)
+    if distill is None:
+        return run
+    if not (work / STUDENT / "bundle").exists():
+        _call("distill", run, "--out", work / STUDENT, "--seed", seed, *distill)
+    return work / STUDENT
 
 
 def _hold_out(photos: Path, collections: set[str]) -> None:
@@ -86,19 +118,17 @@ def _collection(path: Path) -> str:
     return path.name.split(BETWEEN)[0]
 
 
-def _train(
-    photos: Path, held_out: set[str], run: Path, seed: int, more: list[str]
-) -> Iterator[Verdict]:
-    """By the command that everybody uses. Features stay for the next run, the split goes."""
-    (run / "split.csv").unlink(missing_ok=True)
-    command = ["photosort_trainer", "train", str(photos), "--out", str(run), "--seed", str(seed)]
-    usual = ["--backbone", "mobilenet_v2"] if "--backbone" not in more else []
+def _call(*command: object) -> None:
+    """As everybody does."""
     subprocess.run(
-        [sys.executable, "-m", *command, *usual, *more],
+        [sys.executable, "-m", "photosort_trainer", *map(str, command)],
         check=True,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
+
+
+def _said(run: Path, held_out: set[str]) -> Iterator[Verdict]:
     for shot in json.loads((run / "results.json").read_bytes())["shots"]:
         if _collection(Path(shot["path"])) in held_out:  # the split may add others
             yield Verdict(frozenset(shot["labels"]), frozenset(shot["filed"]))
@@ -115,21 +145,25 @@ def judge(said: Sequence[Verdict]) -> dict[str, Any]:
         "macro_f1": estimate.macro_f1,
         "low": estimate.low,
         "high": estimate.high,
-        "f1": {name: quality.f1 for name, quality in by_name.items()},
+        "categories": {name: asdict(quality) for name, quality in by_name.items()},
     }
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
-    names = list(found[0]["f1"])
+    names = list(found[0]["categories"])
     rows = [f"{'seed':>4} {'photos':>6} {'macro-F1':>22}" + "".join(f"{n:>12}" for n in names)]
     for each in found:
         interval = f"{each['macro_f1']:.3f} ({each['low']:.3f}–{each['high']:.3f})"
-        scores = "".join(f"{each['f1'][name]:12.3f}" for name in names)
+        scores = "".join(f"{_f1(each, name):12.3f}" for name in names)
         rows.append(f"{each['seed']:>4} {each['photos']:>6} {interval:>22}{scores}")
-    middle = [mean(each["f1"][name] for each in found) for name in names]
+    middle = [mean(_f1(each, name) for each in found) for name in names]
     overall = f"{mean(each['macro_f1'] for each in found):.3f}"
     rows.append(f"{'mean':>11} {overall:>22}" + "".join(f"{each:12.3f}" for each in middle))
     return "\n".join(rows)
+
+
+def _f1(found: dict[str, Any], name: str) -> float:
+    return float(found["categories"][name]["f1"])
 
 
 if __name__ == "__main__":
