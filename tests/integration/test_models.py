@@ -10,6 +10,7 @@ import pytest
 
 from photosortd.errors import BundleError, WorldError
 from photosortd.models import Models, copies, incoming_directory, inuse
+from photosortd.models.choose import Chosen
 from photosortd.vision.bundle import Bundle, Category, read_bundle, write_bundle
 
 Make = Callable[[str], Path]
@@ -309,10 +310,13 @@ def test_else_the_starter_until_another_is_installed(make: Make, tmp_path: Path)
     models = Models(str(tmp_path / "state"), starter=make("starter"))
     chosen = models.choose(None, fine)
     assert chosen.bundle.names == ("starter",)
+    assert chosen.warning is not None
+    assert chosen.warning.startswith("no bundle of yours is installed: the starter sorts")
+    assert "macro-F1" not in chosen.warning  # it does not say
     assert chosen.bundle.path.parent == tmp_path / "state/models"
     assert models.current() is None
     bundle = models.install(make("a"), fine)
-    assert models.choose(None, fine).bundle == bundle
+    assert models.choose(None, fine) == Chosen(bundle)
 
 
 def test_with_nothing_at_all_it_says_how_to_get_one(models: Models, tmp_path: Path) -> None:

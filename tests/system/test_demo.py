@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -90,6 +91,41 @@ def again(tmp_path: Path) -> None:
     page = Page((tmp_path / "demo-output" / "contact-sheet.html").read_text("utf-8"))
     assert list(on_the_sheet(page)) == ["holiday.jpg"]
     assert not (tmp_path / "demo-output" / "DCIM").exists()
+
+
+def test_ctrl_c_ends_it_with_everything_that_it_had(tmp_path: Path) -> None:
+    """Among the user's photos is one that is still being written: it would go on waiting."""
+    own = tmp_path / "Pictures"
+    own.mkdir()
+    photo = draw_photo((40, 90, 200))
+    (own / "holiday.jpg").write_bytes(photo)
+    with (own / "coming.jpg").open("wb") as writer:
+        writer.write(photo[: len(photo) // 2])
+        writer.flush()
+        process = subprocess.Popen(
+            [*COMMAND, "--photos", str(own)], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            out = tmp_path / "demo-output"
+            eventually(lambda: (out / "state/ledger.db").exists() and "holiday.jpg" in scored(out))
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+    assert process.returncode == 0, said
+    assert "stopped; what is filed stays filed" in said
+    assert "undo --last" in said
+    page = Page((out / "contact-sheet.html").read_text("utf-8"))
+    assert list(on_the_sheet(page)) == ["holiday.jpg"]
+    assert "coming.jpg" not in scored(out)
+
+
+def scored(out: Path) -> set[str]:
+    try:
+        return set(recorded(out))
+    except sqlite3.OperationalError:  # its tables are not made yet
+        return set()
 
 
 def test_on_a_terminal_with_a_desktop_the_demo_offers_to_open_the_sheet(tmp_path: Path) -> None:

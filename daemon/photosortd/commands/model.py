@@ -18,7 +18,7 @@ from photosortd.config import Config
 from photosortd.errors import BundleError
 from photosortd.models import Models, incoming_directory
 from photosortd.records import printable
-from photosortd.vision.bundle import Bundle, read_bundle
+from photosortd.vision.bundle import Bundle, quality, read_bundle
 from photosortd.vision.decide import thresholds
 
 
@@ -71,9 +71,8 @@ def _print(console: Console, bundle: Bundle, wanted: dict[str, float | None]) ->
         text = "never by itself" if threshold is None else f"{threshold:.2f}"
         table.add_row(escape(name), text)
     console.print(table)
-    macro = bundle.metrics.get("macro_f1")
-    if isinstance(macro, float):
-        console.print(f"macro-F1 {macro:.3f} on the photos held out when it was trained")
+    if (said := quality(bundle)) is not None:
+        console.print(said, highlight=False)
 
 
 @command.command("list")

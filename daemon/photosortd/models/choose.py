@@ -7,7 +7,7 @@ from pathlib import Path
 from photosortd.errors import BundleError
 from photosortd.models import copies, incoming, inuse
 from photosortd.models.copies import Check
-from photosortd.vision.bundle import Bundle, read_bundle
+from photosortd.vision.bundle import Bundle, quality, read_bundle
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,15 @@ class Chosen:
 
     bundle: Bundle
     warning: str | None = None
+
+
+def _in_its_place(starter: Bundle) -> str:
+    said = quality(starter)
+    return (
+        "no bundle of yours is installed: the starter sorts into its own categories"
+        + (f" ({said})" if said else "")
+        + "; train yours with photosort-train"
+    )
 
 
 class Models:
@@ -94,7 +103,8 @@ class Models:
         if (current := self.current()) is not None:
             check(str(current.path))
             return Chosen(current)
-        return Chosen(self._start_with(check, dry))
+        starter = self._start_with(check, dry)
+        return Chosen(starter, _in_its_place(starter))
 
     def _sweep(self) -> None:
         """Remove what a crash left: nobody but us, who hold the lock, is at work in there."""

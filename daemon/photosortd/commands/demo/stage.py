@@ -18,7 +18,7 @@ from rich.markup import escape
 import photosortd
 from photosortd.errors import ConfigError, WorldError
 from photosortd.records import printable
-from photosortd.vision.bundle import Bundle, read_bundle
+from photosortd.vision.bundle import Bundle, quality, read_bundle
 
 ASSETS = Path(photosortd.__file__).resolve().parent / "assets"
 MARK = ".photosortd-demo"  # a directory that we made, and may remove
@@ -28,6 +28,8 @@ HOW_NOT_HOW_WELL = (
     "The model is a small one that was trained from random weights for this demo: it shows how "
     "things work, not how well. Train your own for that."
 )
+STARTER = "The model is the starter that comes with photosortd: "
+YOURS = "Your own categories, learned from your own photos, are the real thing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class Stage:
     @property
     def note(self) -> str:
         """What must be known about the model."""
-        return HOW_NOT_HOW_WELL if self.bundle.path.name == "demo-bundle" else ""
+        if self.bundle.path.name == "demo-bundle":
+            return HOW_NOT_HOW_WELL
+        return f"{STARTER}{quality(self.bundle) or 'nobody has measured how well'}. {YOURS}"
 
     def status(self) -> dict[str, Any]:
         """What the daemon says of itself; empty before it says anything."""

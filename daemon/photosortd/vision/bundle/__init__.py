@@ -5,6 +5,7 @@ runtime. Standard library only, because the daemon's parent process reads bundle
 """
 
 from photosortd.vision.bundle.names import check_category, folded
+from photosortd.vision.bundle.quality import quality
 from photosortd.vision.bundle.reading import read_bundle
 from photosortd.vision.bundle.values import Bundle, Calibration, Category, Golden
 from photosortd.vision.bundle.writing import write_bundle
@@ -16,6 +17,7 @@ __all__ = [
     "Golden",
     "check_category",
     "folded",
+    "quality",
     "read_bundle",
     "write_bundle",
 ]
