@@ -48,6 +48,11 @@ _HOW = options(
     ),
     click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0."),
     click.option(
+        "--looks",
+        type=click.IntRange(1, 100),
+        help="At each photo: the whole, and parts of it; 4.",
+    ),
+    click.option(
         "--features",
         type=click.FloatRange(0, 1000),
         help="What the teacher's features count beside its scores; 10.",
