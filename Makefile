@@ -6,8 +6,8 @@
 #                 (PART=kill: one part alone, tests/torture/test_kill.py)
 #   make bench    how fast the daemon is, each beside its yardstick (hours; WHAT=backfill: one
 #                 alone, BENCH=--short: a look whether it works)
-#   make starter  the bundle that ships: a teacher, and a small network that learns from it
-#                 (hours; PHOTOS=DIR with a folder for each category, UNLABELLED=DIR of others)
+#   make starter  the bundle that ships: teachers, and small networks that learn from them
+#                 (hours; docs/starter.md says from what)
 #   make bench-train  the trainer against a plain Keras script   (PHOTOS=DIR: yours)
 #   make check    format, lint, types, import layers, imports without TensorFlow
 #
@@ -89,18 +89,30 @@ demo-bundle: $(VENV)/.dev
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle
 
-# The bundle that ships, learned anew: PHOTOS=<a folder with one folder a category>, and
-# UNLABELLED=<a folder of any other photos>. Stopped, the same line goes on where it was.
+# The bundle that ships, learned anew (docs/starter.md): PHOTOS=<a folder with one folder a
+# category>, UNLABELLED=<a folder of any other photos>, HOLD=<collections to measure it on>.
+# Stopped, the same line goes on where it was.
+TEACHING = --split 66/26/8 --trial-epochs 0 --precision animal=0.8 --precision city_scape=0.8 \
+  --precision food=0.8 --precision group=0.7 --precision me=0.8 $(TRAIN)
+FIRST = --epochs 28 --labelled 0.2
+THEN = --epochs 3 --learning-rate 0.001 --labelled 0.3 --looks 2
+LEARNING = --student small_resnet --unlabelled "$(UNLABELLED)" $(DISTILL)
+
 starter: $(VENV)/.dev
-	@test -n "$(PHOTOS)" && test -n "$(UNLABELLED)" || { \
-	  echo "say from which photos: make starter PHOTOS=DIR UNLABELLED=DIR" >&2; exit 2; }
-	@test -e build/starter-run/bundle || \
-	  $(BIN)/photosort-train train "$(PHOTOS)" --out build/starter-run $(TRAIN)
-	@$(BIN)/photosort-train distill build/starter-run --student small_resnet \
-	  --unlabelled "$(UNLABELLED)" --out build/starter $(DISTILL)
-	@rm -rf daemon/photosortd/assets/starter
-	@cp -r build/starter/bundle daemon/photosortd/assets/starter
-	@du -sh daemon/photosortd/assets/starter
+	@test -n "$(PHOTOS)" && test -n "$(UNLABELLED)" && test -n "$(HOLD)" || { \
+	  echo "say from which photos: make starter PHOTOS=DIR UNLABELLED=DIR HOLD=COLLECTIONS" >&2; \
+	  exit 2; }
+	@$(BIN)/python benchmarks/apart.py "$(PHOTOS)" $(HOLD:%=--hold %) --seeds 1 \
+	  --train '$(TEACHING)' --first '$(LEARNING) $(FIRST)' --distill '$(LEARNING) $(THEN)' \
+	  --work build/starter --json build/starter/apart.json
+	@test -e build/starter/run/bundle || \
+	  $(BIN)/photosort-train train "$(PHOTOS)" --backbone mobilenet_v2 $(TEACHING) \
+	    --out build/starter/run
+	@$(BIN)/photosort-train distill build/starter/run $(LEARNING) $(THEN) \
+	  --begin-with build/starter/0/first/student --out build/starter/student
+	@$(BIN)/python -m photosort_trainer.starter build/starter/student/bundle \
+	  --apart build/starter/apart.json --about docs/starter-photos.md \
+	  --assets daemon/photosortd/assets
 
 install uninstall:
 	@sh systemd/install.sh $@

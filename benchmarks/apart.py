@@ -35,6 +35,7 @@ class Verdict:
 
     labels: frozenset[str]
     filed: frozenset[str]
+    scores: dict[str, float]  # calibrated
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -82,7 +83,11 @@ def measure(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, Any]:
         print(f"seed {seed}, without {group}: {len(said)} photos judged", file=sys.stderr)
     found = {"seed": seed, **judge(said)}
     print(found, file=sys.stderr, flush=True)  # what a run that is cut off leaves
-    return found
+    shots = [
+        {"labels": sorted(each.labels), "filed": sorted(each.filed), "scores": each.scores}
+        for each in said
+    ]
+    return {**found, "shots": shots}
 
 
 def _made(
@@ -131,7 +136,8 @@ def _call(*command: object) -> None:
 def _said(run: Path, held_out: set[str]) -> Iterator[Verdict]:
     for shot in json.loads((run / "results.json").read_bytes())["shots"]:
         if _collection(Path(shot["path"])) in held_out:  # the split may add others
-            yield Verdict(frozenset(shot["labels"]), frozenset(shot["filed"]))
+            labels, filed = frozenset(shot["labels"]), frozenset(shot["filed"])
+            yield Verdict(labels, filed, shot["scores"])
 
 
 def judge(said: Sequence[Verdict]) -> dict[str, Any]:

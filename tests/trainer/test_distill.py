@@ -540,6 +540,32 @@ def test_other_settings_in_the_same_directory_are_refused(student, teacher, unla
     assert "with other photos" in refused(*same, "--epochs", 3)
 
 
+def test_the_student_that_comes_with_us_fits_any_number_of_categories():
+    from photosort_trainer import quiet
+    from photosort_trainer.distill import before, students
+    from photosort_trainer.distill.settings import defaults
+
+    quiet.load_tensorflow(0)
+    ours = before.open_student("packaged")
+    assert ours is not None
+    six, three = (students.network(defaults("small_resnet"), n, None) for n in (6, 3))
+    for network in (six, three):
+        network.set_weights(ours.weights(network))
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 112, 112, 3)).astype(np.float32)
+    pooled = [
+        keras_model(network, network.get_layer(scratch.DROPOUT).input).predict_on_batch(pixels)
+        for network in (six, three)
+    ]
+    assert np.allclose(*pooled, atol=1e-4)
+    assert np.ptp(six.predict_on_batch(pixels)) > 0.05  # it has learned something
+
+
+def keras_model(network, output):
+    import keras
+
+    return keras.Model(network.input, output)
+
+
 def test_what_is_no_run_or_has_not_ended_is_refused(teacher, student, tmp_path):
     assert "no training has ended in this directory" in refused(tmp_path)
     assert "is a student itself" in refused(student[0])

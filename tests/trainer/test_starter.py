@@ -17,13 +17,13 @@ ABOUT = "## Its photos\n\nDrawn by us.\n"
 
 def measured(macro_f1: float) -> dict[str, Any]:
     quality = {"photos": 30, "precision": 0.9, "recall": 0.8, "f1": 0.847}
-    thresholds = {"blue": None, "green": 0.25, "red": 0.75}
+    least = {"blue": None, "green": 0.25, "red": 0.75}
     return {
         "photos": 90,
         "macro_f1": macro_f1,
         "low": macro_f1 - 0.05,
         "high": macro_f1 + 0.05,
-        "categories": {name: {"threshold": at, **quality} for name, at in thresholds.items()},
+        "categories": {name: {"least": at, **quality} for name, at in least.items()},
     }
 
 
@@ -35,7 +35,9 @@ def shots(count: int) -> list[dict[str, Any]]:
         name = ("red", "green", "blue")[number % 3]
         near = {"red": 0.45, "green": 0.4}
         scores = {each: float(rng.uniform(0, 0.5) + near[each] * (each == name)) for each in near}
-        found.append({"labels": [name], "scores": {**scores, "blue": float(rng.uniform())}})
+        scores["blue"] = float(rng.uniform())
+        filed = [each for each, score in scores.items() if score >= 0.2]
+        found.append({"labels": [name], "filed": filed, "scores": scores})
     return found
 
 
@@ -49,8 +51,9 @@ def test_it_says_what_was_measured_and_whose_photos_they_were(tmp_path: Path) ->
     assert "| blue | 30 | none |" in card
     assert "Macro-F1: 0.700" in card
     assert card.endswith(ABOUT)
-    assert made.thresholds == {"red": 0.75, "green": 0.25, "blue": None}
     known = read_bundle(TINY)
+    assert known.thresholds == {"red": 0.5, "green": 0.5, "blue": 0.5}
+    assert made.thresholds == {"red": 0.75, "green": 0.5, "blue": None}  # never lower
     assert made.golden == known.golden
     assert made.model.read_bytes() == known.model.read_bytes()
 
@@ -100,17 +103,27 @@ def test_a_threshold_keeps_its_precision_or_there_is_none() -> None:
 def test_what_is_measured_did_not_choose() -> None:
     found = unseen.measure(("blue", "green", "red"), shots(300))
     said = found["categories"]
-    assert said["blue"]["threshold"] is None
+    assert said["blue"]["least"] is None
     assert said["blue"]["f1"] == 0
-    assert 0.3 < said["red"]["threshold"] < 0.8
+    assert 0.3 < said["red"]["least"] < 0.8
     assert said["red"]["precision"] > 0.9
     assert found["low"] < found["macro_f1"] < found["high"]
+
+
+def test_what_a_network_did_not_file_itself_stays_out() -> None:
+    found = shots(300)
+    for each in found[150:]:
+        each["filed"] = []
+    said = unseen.measure(("blue", "green", "red"), found)["categories"]
+    assert said["red"]["recall"] <= 0.5
+    assert unseen.raised(0.4, 0.6) == unseen.raised(0.6, 0.4) == 0.6
+    assert unseen.raised(None, 0.6) is unseen.raised(0.6, None) is None
 
 
 def test_labels_by_chance_are_not_flattered() -> None:
     """Chosen and judged by the same few photos, thresholds would seem to be good."""
     rng = np.random.default_rng(1)
     scores, truth = rng.uniform(size=(30, 300)), rng.uniform(size=(30, 300)) < 0.4
-    said = unseen.filed(scores, truth)
+    said = unseen.filed(scores, truth, np.ones_like(truth))
     assert said.sum() > 50
     assert truth[said].mean() < 0.6  # though each of these thresholds kept 0.8

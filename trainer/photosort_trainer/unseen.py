@@ -1,4 +1,4 @@
-"""Thresholds by photos of collections that the network has not seen, and how well they do there.
+"""Thresholds raised by photos of collections that the network has not seen, and how they do there.
 
 Each photo's scores are of a network that has not seen its collection (`benchmarks/apart.py`), as in
 `folds` they are of one that has not seen the photo: what a threshold keeps there it keeps elsewhere
@@ -37,29 +37,40 @@ def threshold(scores: Scores, truth: Labels) -> float | None:
     return float((levels[best] + levels[best + 1]) / 2)
 
 
-def filed(scores: Scores, truth: Labels) -> Labels:
-    """What the thresholds of the other parts say of each part: [photos, categories] all."""
+def filed(scores: Scores, truth: Labels, own: Labels) -> Labels:
+    """What is left of `own`, which each network's own thresholds filed, with the thresholds that
+    the other parts of the photos call for; [photos, categories] all."""
     part = np.arange(len(scores)) % _PARTS
-    said = np.zeros_like(truth)
+    said = own.copy()
     for number in range(_PARTS):
         here = part == number
         for place in range(truth.shape[1]):
             level = threshold(scores[~here, place], truth[~here, place])
-            said[here, place] = level is not None and scores[here, place] >= level
+            said[here, place] &= level is not None and scores[here, place] >= level
     return said
 
 
 def measure(names: Sequence[str], shots: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Thresholds by all `shots`, and how well such ones do on those that did not choose them."""
+    """Which thresholds `shots` call for, and how well such ones do on those that did not choose
+    them."""
     scores = np.array([[shot["scores"][name] for name in names] for shot in shots], np.float64)
-    truth = np.array([[name in shot["labels"] for name in names] for shot in shots])
-    said = filed(scores, truth)
+    truth, own = (
+        np.array([[name in shot[what] for name in names] for shot in shots])
+        for what in ("labels", "filed")
+    )
+    said = filed(scores, truth, own)
     qualities = metrics.qualities(names, truth, said)
     return {
         "photos": len(shots),
         **asdict(metrics.estimate(truth, said)),
         "categories": {
-            name: {"threshold": threshold(scores[:, place], truth[:, place]), **asdict(quality)}
+            name: {"least": threshold(scores[:, place], truth[:, place]), **asdict(quality)}
             for place, (name, quality) in enumerate(qualities.items())
         },
     }
+
+
+def raised(own: float | None, least: float | None) -> float | None:
+    """A threshold that keeps its precision on both kinds of photos. Never lower than its own: of
+    the photos of a held-out collection many may be of one category, which is easy to hit."""
+    return None if own is None or least is None else max(own, least)

@@ -33,7 +33,8 @@ _WHAT = options(
     click.option(
         "--begin-with",
         type=click.Path(),
-        help="The directory of another student, whose weights this one begins with.",
+        help="The directory of another student, whose weights this one begins with; packaged: "
+        "a small_resnet that comes with photosortd.",
     ),
     click.option("--weights-dir", type=click.Path(), help="Where ImageNet's weights are."),
     click.option("--originals", type=click.Path(), help="Where the run's photos are now."),

@@ -24,12 +24,12 @@ ASSETS = Path(photosortd.__file__).resolve().parent / "assets"
 MARK = ".photosortd-demo"  # a directory that we made, and may remove
 DRAWN = "drawn"  # photos that were drawn, before the phone brings them
 PATIENCE = 120.0  # seconds without any news
-HOW_NOT_HOW_WELL = (
-    "The model is a small one that was trained from random weights for this demo: it shows how "
-    "things work, not how well. Train your own for that."
+_DEMO = (
+    "The model is a small one that was trained from random weights and serves this demo alone: it "
+    "shows how things work, not how well"
 )
-STARTER = "The model is the starter that comes with photosortd: "
-YOURS = "Your own categories, learned from your own photos, are the real thing."
+_STARTER = "The model is the starter that comes with photosortd"
+_YOURS = "Train your own for that."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Stage:
     @property
     def note(self) -> str:
         """What must be known about the model."""
-        if self.bundle.path.name == "demo-bundle":
-            return HOW_NOT_HOW_WELL
-        return f"{STARTER}{quality(self.bundle) or 'nobody has measured how well'}. {YOURS}"
+        what = _DEMO if self.bundle.path.name == "demo-bundle" else _STARTER
+        measured = quality(self.bundle)
+        return f"{what}{f' ({measured})' if measured else ''}. {_YOURS}"
 
     def status(self) -> dict[str, Any]:
         """What the daemon says of itself; empty before it says anything."""
