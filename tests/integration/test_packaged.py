@@ -1,0 +1,53 @@
+"""The bundle that comes with us: it fits, it works here, and it says how well it does."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from photosortd.config import Config
+from photosortd.errors import BundleError
+from photosortd.models.choose import STARTER, Models
+from photosortd.vision.bundle import Bundle, quality, read_bundle
+from photosortd.vision.worker import selftest
+
+DEMO = STARTER.with_name("demo-bundle")
+
+
+@pytest.fixture(scope="module", params=[STARTER, DEMO], ids=["starter", "demo"])
+def packaged(request: pytest.FixtureRequest) -> Bundle:
+    if not request.param.is_dir():
+        pytest.skip("there is none that is good enough (docs/starter.md)")
+    return read_bundle(request.param)
+
+
+def test_it_is_small_and_knows_the_six_categories(packaged: Bundle) -> None:
+    assert packaged.names == ("animal", "city_scape", "food", "group", "landscape", "me")
+    assert sum(path.stat().st_size for path in packaged.path.rglob("*")) < 3_000_000
+    assert "random weights" in (packaged.path / "MODEL_CARD.md").read_text()
+
+
+def test_its_pictures_get_the_scores_that_they_had(packaged: Bundle) -> None:
+    assert len(packaged.golden) >= 3
+    selftest(str(packaged.path), Config.default_limits())
+
+
+def test_the_daemon_takes_none_that_was_not_measured_and_good(tmp_path: Path) -> None:
+    models = Models(str(tmp_path / "state"))
+    if STARTER.is_dir():
+        apart = read_bundle(STARTER).metrics["apart"]
+        assert isinstance(apart, dict)
+        assert apart["macro_f1"] >= 0.55
+        assert str(quality(read_bundle(STARTER))) in str(models.choose(None, read_bundle).warning)
+    else:
+        with pytest.raises(BundleError, match="photosort-train train"):
+            models.choose(None, read_bundle)
+
+
+def test_the_harder_test_is_told_first() -> None:
+    bundle = read_bundle(DEMO)
+    assert "on the photos held out" in str(quality(bundle))
+    both = {"test": {"macro_f1": 0.9}, "apart": {"macro_f1": 0.7}}
+    said = quality(replace(bundle, metrics=both))
+    assert said == "macro-F1 0.70 on photos of collections that it had not seen"
+    assert quality(replace(bundle, metrics={"test": "unknown"})) is None
