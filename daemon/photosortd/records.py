@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import NamedTuple
 
 
@@ -30,6 +31,9 @@ FAILED = frozenset({Outcome.TRUNCATED, Outcome.UNREADABLE, Outcome.SET_ASIDE, Ou
 """Outcomes that make `--once` exit 1."""
 
 
+_facts = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_blocks", "st_ino")
+
+
 class Stamp(NamedTuple):
     """What a file looked like at one glance. Inode and ctime are hints, never keys.
 
@@ -44,7 +48,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, stat: os.stat_result) -> "Stamp":
-        return cls(stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_blocks, stat.st_ino)
+        return cls._make(_facts(stat))
 
     def same_file_state(self, other: "Stamp") -> bool:
         """Equal for the ledger's purposes: a remount may renumber inodes, a backup touch ctime."""

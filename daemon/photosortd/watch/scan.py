@@ -3,9 +3,10 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from photosortd import files
 from photosortd.records import Stamp, printable
@@ -14,6 +15,7 @@ from photosortd.watch.kin import kin
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
 FEW = 100  # keys that are tried one by one on each name of a directory
+T = TypeVar("T")
 STRIDE = 200  # files between two calls of `between`: a second or two on the slowest share
 
 
@@ -65,55 +67,67 @@ def read_directory(
     if IGNORE_FILE in names:
         rules = _with_ignore_file(descriptor, directory, rules, problems)
     contents = Contents([], [], rules, problems)
+    if only is not None:
+        entries = [entry for entry in entries if kin(entry.name) in wanted]
     selective = rules.may_ignore(names)
-    for number, entry in enumerate(entries, 1):
-        if number % STRIDE == 0:
-            between()
-        if only is None or kin(entry.name) in wanted:
-            _add(entry, directory, contents, selective)
+    for some in _strides(entries, between):
+        _add(some, directory, contents, selective)
     contents.directories.sort()
     return contents
 
 
-def _add(entry: os.DirEntry[str], directory: str, contents: Contents, selective: bool) -> None:
-    """Note one entry unless it is ignored, a link, or special.
+def _strides(items: Sequence[T], between: Callable[[], None]) -> Iterator[Sequence[T]]:
+    """A few hundred at a time, and between these `between`."""
+    yield items[:STRIDE]
+    for start in range(STRIDE, len(items), STRIDE):
+        between()
+        yield items[start : start + STRIDE]
 
-    `selective`: whether the rules in force may ignore one of the files at all.
+
+def _add(
+    entries: Sequence[os.DirEntry[str]], directory: str, contents: Contents, selective: bool
+) -> None:
+    """Note the entries that are not ignored, nor links or special.
+
+    `selective`: whether the rules in force may ignore one of the files at all. One loop without a
+    call of ours for each: a scan goes through every file that there is.
     """
-    name = entry.name
-    try:
-        if entry.is_file(follow_symlinks=False):
-            if not selective or not contents.rules.ignore(directory, name, is_directory=False):
-                contents.files.append(name)
-        elif entry.is_dir(follow_symlinks=False) and not contents.rules.ignore(
-            directory, name, is_directory=True
-        ):
-            contents.directories.append(name)
-    except OSError as error:
-        if error.errno not in GONE:
-            contents.problems.append(problem(os.path.join(directory, name), error))
+    found, rules = contents.files, contents.rules
+    for entry in entries:
+        name = entry.name
+        try:
+            if entry.is_file(follow_symlinks=False):
+                if not selective or not rules.ignore(directory, name, is_directory=False):
+                    found.append(name)
+            elif entry.is_dir(follow_symlinks=False) and not rules.ignore(
+                directory, name, is_directory=True
+            ):
+                contents.directories.append(name)
+        except OSError as error:
+            if error.errno not in GONE:
+                contents.problems.append(problem(os.path.join(directory, name), error))
 
 
 def stamps(
     descriptor: int,
     directory: str,
-    names: Iterable[str],
+    names: Sequence[str],
     problems: list[str],
     between: Callable[[], None] = nothing,
 ) -> dict[str, Stamp]:
     """How these files of an open directory look now, without those that are none any more."""
     found = {}
-    for number, name in enumerate(names, 1):
-        if number % STRIDE == 0:
-            between()
-        try:
-            facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in GONE:
-                problems.append(problem(os.path.join(directory, name), error))
-            continue
-        if stat.S_ISREG(facts.st_mode):
-            found[name] = Stamp.of(facts)
+    of, look, regular = Stamp.of, os.stat, stat.S_ISREG
+    for some in _strides(names, between):
+        for name in some:
+            try:
+                facts = look(name, dir_fd=descriptor, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in GONE:
+                    problems.append(problem(os.path.join(directory, name), error))
+                continue
+            if regular(facts.st_mode):
+                found[name] = of(facts)
     return found
 
 
