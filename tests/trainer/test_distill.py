@@ -557,7 +557,6 @@ def test_the_student_that_comes_with_us_fits_any_number_of_categories():
         for network in (six, three)
     ]
     assert np.allclose(*pooled, atol=1e-4)
-    assert np.ptp(six.predict_on_batch(pixels)) > 0.05  # it has learned something
 
 
 def keras_model(network, output):

@@ -81,11 +81,11 @@ def test_by_the_command_of_make_starter(tmp_path: Path) -> None:
     asked = ["--apart", "apart.json", "--about", "about.md", "--assets", "."]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        said = CliRunner().invoke(starter.command, [str(TINY), *asked])
+        said = CliRunner().invoke(starter.command, ["bundle", str(TINY), *asked])
         assert said.exit_code == 0, said.output
         assert read_bundle("starter").metrics["apart"]
         (tmp_path / "apart.json").write_text(json.dumps([{"shots": []}] * 2))
-        said = CliRunner().invoke(starter.command, [str(TINY), *asked])
+        said = CliRunner().invoke(starter.command, ["bundle", str(TINY), *asked])
         assert "apart.json: is not what apart.py --json --seeds 1 writes" in str(said.exception)
 
 

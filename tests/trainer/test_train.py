@@ -206,6 +206,16 @@ def test_a_pretrained_network_end_to_end(originals, weights, tmp_path):
     assert len(scores) == 3
 
 
+def test_our_own_network_end_to_end_without_any_weights_of_others(originals, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "nothing"))
+    arguments = ("--backbone", "small_resnet", *QUICK, "--epochs", 30, "--augment", 1)
+    train(originals, "--out", tmp_path / "run", *arguments)
+    bundle = read_bundle(tmp_path / "run" / "bundle")
+    assert (bundle.backbone, bundle.height) == ("small_resnet", 112)
+    assert bundle.metrics["test"]["macro_f1"] > 0.9
+    assert not list((tmp_path / "nothing").rglob("*.h5"))
+
+
 def test_features_are_computed_once_and_a_stopped_run_goes_on(originals, weights, tmp_path):
     from photosort_trainer import backbones, dataset, features
     from photosort_trainer.pictures import Pictures

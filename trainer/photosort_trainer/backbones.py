@@ -2,6 +2,9 @@
 
 Owns the table of networks and builds them frozen, pooled, with uint8-valued pixels as input. Never
 trains. TensorFlow is loaded only when a network is built.
+
+All but one have ImageNet's weights and are built by keras.applications. The one is ours, and its
+weights come with us.
 """
 
 import os
@@ -11,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from photosort_trainer import packaged
 from photosort_trainer.errors import WeightsError
+from photosort_trainer.recipe import SMALL_RESNET
 from photosortd.records import printable
 
 Model = Any  # keras.Model, which has no types
@@ -19,10 +24,10 @@ Model = Any  # keras.Model, which has no types
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
-    """One network of keras.applications, without its top."""
+    """One network, without its top."""
 
     name: str  # on the command line and in the bundle
-    constructor: str  # in keras.applications
+    constructor: str  # in keras.applications; '' for ours
     files: tuple[str, ...]  # names of the weights' file: in a --weights-dir, then Keras' own
     md5: str  # of Keras' own file, as keras.applications publishes it; '' if it does not
     cost: float  # multiply-adds for one photo of 224×224, in thousand millions
@@ -125,6 +130,17 @@ TABLE: Mapping[str, Backbone] = {
             {},
             "InceptionV3: large",
         ),
+        Backbone(
+            SMALL_RESNET,
+            "",
+            (),
+            "",
+            0.45,
+            "inside",
+            "block_256b",
+            {},
+            "a small residual network that comes with photosortd, taught by another one",
+        ),
     )
 }
 
@@ -140,6 +156,8 @@ def find_weights(backbone: Backbone, weights_dir: str | None, environ: Mapping[s
 
     Raises WeightsError, which names the file to put and where, if `weights_dir` lacks it.
     """
+    if not backbone.constructor:
+        return str(packaged.PATH)
     if weights_dir is None:
         return "imagenet"
     for file in backbone.files:
@@ -213,6 +231,8 @@ def _scaled(pixels: Any, scaling: str) -> Any:
 def _construct(backbone: Backbone, size: int, weights: str) -> Model:
     import keras
 
+    if not backbone.constructor:
+        return packaged.network(size, Path(weights) if weights else None)
     constructor = getattr(keras.applications, backbone.constructor)
     try:
         # Keras warns of every size that is not ImageNet's own, before it does what is asked.
@@ -244,5 +264,6 @@ def _unusable(backbone: Backbone, weights: str, error: Exception) -> str:
     return (
         f"the weights of {backbone.name} could not be downloaded ({reason[:300]}): put "
         f"{backbone.published}{_hash(backbone)} into {cache}, or "
-        f"{backbone.files[0]} into a folder and name that by --weights-dir"
+        f"{backbone.files[0]} into a folder and name that by --weights-dir; or say --backbone "
+        f"{SMALL_RESNET}, which comes with photosortd"
     )

@@ -100,11 +100,12 @@ class Learned:
     """Pixels 0…255 [n, size, size, 3] → scores."""
     folder: Path  # where it is kept
     slow: tuple[Epoch, ...] = ()  # those in which the last blocks learned too
+    last: bool = False  # the last epoch counts, and not the best
 
     @property
     def best(self) -> int:
         """The number of the epoch whose weights it has, from 1."""
-        return best(self.epochs)
+        return len(self.epochs) if self.last else best(self.epochs)
 
     def settled(self, recipe: Recipe) -> Recipe:
         """For the same again where nothing is held out: as many epochs as were best."""

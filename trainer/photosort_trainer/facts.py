@@ -14,7 +14,7 @@ from photosort_trainer.backbones import TABLE
 from photosort_trainer.candidates import Course, Refined, Tried
 from photosort_trainer.dataset import Dataset, Photo, labels
 from photosort_trainer.originals import NONE
-from photosort_trainer.recipe import CLASSIC, SCRATCH, SMALL_RESNET, SMALL_SCRATCH, TINY, Plan
+from photosort_trainer.recipe import CLASSIC, SCRATCH, SMALL_SCRATCH, TINY, Plan
 from photosort_trainer.results import CandidateResult, Photos, Results, Shot
 from photosort_trainer.shipping import Judged, Shipped, Verdict
 from photosortd.records import printable
@@ -26,7 +26,6 @@ Scores = NDArray[np.float64]
 _NOTES = {
     SCRATCH: "from random weights: the benchmark to beat",
     SMALL_SCRATCH: "a small residual network from random weights",
-    SMALL_RESNET: "a residual network from random weights, taught by another network",
     TINY: "a very small residual network from random weights, taught by another network",
 }
 _PACKAGES = ("photosortd", "tensorflow", "keras", "numpy", "pillow", "ai-edge-litert")

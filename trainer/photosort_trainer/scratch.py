@@ -77,30 +77,32 @@ def residual_network(categories: int, size: int | None, dropout: float) -> Model
     x = _convolved(x, _STAGES[0], 2, 0.0)
     x = keras.layers.MaxPooling2D(3, strides=2, padding="same")(x)
     for width in _STAGES:
-        x = _block(x, width, 1 if width == _STAGES[0] else 2)
-        x = _block(x, width, 1)
+        x = _block(x, width, 1 if width == _STAGES[0] else 2, f"block_{width}a")
+        x = _block(x, width, 1, f"block_{width}b")
     x = keras.layers.GlobalAveragePooling2D()(x)
     x = keras.layers.Dropout(dropout, name=DROPOUT)(x)
     scores = keras.layers.Dense(categories, activation="sigmoid", name="scores")(x)
     return keras.Model(inputs, scores, name="small_resnet")
 
 
-def _block(x: Any, width: int, stride: int) -> Any:
+def _block(x: Any, width: int, stride: int, name: str) -> Any:
     """Two convolutions beside a way past them."""
     import keras
 
     past = x if stride == 1 else _normal(x, width, 1, stride, 0.0)
-    x = _normal(_convolved(x, width, stride, 0.0), width, 3, 1, 0.0)
+    x = _normal(_convolved(x, width, stride, 0.0, name), width, 3, 1, 0.0)
     return keras.layers.ReLU()(keras.layers.add([past, x]))
 
 
-def _convolved(x: Any, width: int, stride: int, penalty: float) -> Any:
+def _convolved(x: Any, width: int, stride: int, penalty: float, name: str | None = None) -> Any:
     import keras
 
-    return keras.layers.ReLU()(_normal(x, width, 3, stride, penalty))
+    return keras.layers.ReLU()(_normal(x, width, 3, stride, penalty, name))
 
 
-def _normal(x: Any, width: int, kernel: int, stride: int, penalty: float) -> Any:
+def _normal(
+    x: Any, width: int, kernel: int, stride: int, penalty: float, name: str | None = None
+) -> Any:
     """A convolution and its batch normalisation."""
     import keras
 
@@ -112,5 +114,6 @@ def _normal(x: Any, width: int, kernel: int, stride: int, penalty: float) -> Any
         use_bias=False,
         kernel_initializer="he_normal",
         kernel_regularizer=keras.regularizers.L2(penalty),
+        name=name,
     )(x)
     return keras.layers.BatchNormalization(momentum=_MOMENTUM)(x)

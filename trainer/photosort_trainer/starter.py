@@ -1,8 +1,10 @@
-"""`python -m photosort_trainer.starter`: a distilled bundle becomes the one that comes with us.
+"""`python -m photosort_trainer.starter`: what was learned becomes what comes with us.
 
-For who maintains photosortd (`make starter`). Its thresholds are those that kept their precision on
-collections that students of the same recipe had not seen (`unseen`), and its card and its metrics
-say how well they do there; one that does badly serves the demo alone.
+For who maintains photosortd (`make starter`). `network`: the weights of a student become the
+`small_resnet` of the package. `bundle`: a training of it becomes the starter. Its thresholds are
+those that kept their precision on collections that trainings of the same recipe had not seen
+(`unseen`), and its card and its metrics say how well they do there; one that does badly serves the
+demo alone.
 """
 
 import json
@@ -15,7 +17,8 @@ from typing import Any
 
 import click
 
-from photosort_trainer import unseen
+from photosort_trainer import packaged, scratch, unseen
+from photosort_trainer.distill import before
 from photosort_trainer.errors import TrainerError
 from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, read_bundle, write_bundle
@@ -26,12 +29,28 @@ LEAST = 0.55  # macro-F1: under it a starter would sort more wrongly than is wor
 STARTER, DEMO = "starter", "demo-bundle"
 
 
-@click.command()
+@click.group()
+def command() -> None:
+    """What comes with photosortd, from what was learned."""
+
+
+@command.command()
+@click.argument("student", type=click.Path())
+@click.option("--to", "target", default=str(packaged.PATH), help="Where; the package's own.")
+def network(student: str, target: str) -> None:
+    """Keep the network of STUDENT, the directory of a distillation."""
+    known = before.open_student(student)
+    assert known is not None
+    packaged.write(Path(target), known.weights(scratch.residual_network(1, None, 0.0)))
+    click.echo(f"{target}: {Path(target).stat().st_size} bytes")
+
+
+@command.command("bundle")
 @click.argument("bundle", type=click.Path())
 @click.option("--apart", required=True, type=click.Path(), help="What apart.py --json wrote.")
 @click.option("--about", required=True, type=click.Path(), help="For the card: its photos.")
 @click.option("--assets", required=True, type=click.Path(), help="Where it is put.")
-def command(bundle: str, apart: str, about: str, assets: str) -> None:
+def starter(bundle: str, apart: str, about: str, assets: str) -> None:
     """Put BUNDLE among the package's assets, with what was measured of it."""
     made = read_bundle(bundle)
     measured = unseen.measure(made.names, _shots(apart))
@@ -98,7 +117,7 @@ def _apart(measured: Mapping[str, Any]) -> list[str]:
     return [
         "## On collections that it had not seen",
         "",
-        "Students of the same recipe say this of collections that neither they nor their teachers "
+        "Trainings of the same recipe say this of collections that neither they nor the network "
         f"had seen, {measured['photos']} photos. The thresholds of the bundle are at least those "
         f"that kept a precision of {unseen.KEPT:.0%} there; those behind the figures were raised "
         "without the tenth of the photos that they are judged on:",

@@ -94,7 +94,9 @@ _HOW = options(
     click.option("--split", callback=_shares, help="Percent for each part; 60/20/20."),
     click.option("--epochs", type=click.IntRange(1, 100_000), help="At most so many."),
     click.option(
-        "--size", type=click.IntRange(32, 1024), help="Pixels of a side; 256, small_scratch 128."
+        "--size",
+        type=click.IntRange(32, 1024),
+        help="Pixels of a side; 256, small ones 112 or 128.",
     ),
     click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0."),
     click.option(

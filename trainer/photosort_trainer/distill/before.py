@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer import leaving
+from photosort_trainer import leaving, packaged
 from photosort_trainer.errors import TrainerError
 from photosortd.records import printable
 
 Model = Any  # keras.Model, which has no types
 
 OURS = "packaged"
-_OURS = Path(__file__).parents[1] / "assets" / "small_resnet.npz"
-"""Weights of a `small_resnet` that we taught (docs/starter.md), in their own order."""
-
-_HEAD = 2  # arrays: what the scores are made with
+"""The one that comes with us, which knows no categories."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +30,8 @@ class Before:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
 
     def weights(self, model: Model) -> list[NDArray[np.float32]]:
-        """For `model`, whose layers are the same; with another number of categories its scores
-        keep their own. Raises TrainerError for another network."""
+        """For `model`, whose layers are the same; where these know no categories, or another number
+        of them, its scores keep their own. Raises TrainerError for another network."""
         where = printable(str(self.path))
         try:
             found = self._arrays()
@@ -42,15 +39,15 @@ class Before:
             said = " ".join(str(error).split())[:300]
             raise TrainerError(f"{where}: cannot be loaded: {said}") from error
         own = model.get_weights()
-        shapes = [[each.shape for each in some] for some in (found, own)]
-        if shapes[0][:-_HEAD] != shapes[1][:-_HEAD]:
+        body = len(own) - packaged.HEAD
+        if _shapes(found[:body]) != _shapes(own[:body]):
             raise TrainerError(f"{where}: is another network: say the --student that it is")
-        return found if shapes[0] == shapes[1] else [*found[:-_HEAD], *own[-_HEAD:]]
+        fits = _shapes(found[body:]) == _shapes(own[body:])
+        return found if fits else [*found[:body], *own[body:]]
 
     def _arrays(self) -> list[NDArray[np.float32]]:
         if self.path.suffix == ".npz":
-            with np.load(self.path, allow_pickle=False) as kept:
-                return [kept[name].astype(np.float32) for name in kept.files]
+            return packaged.read(self.path)
         import keras
 
         arrays: list[NDArray[np.float32]] = keras.models.load_model(
@@ -59,12 +56,16 @@ class Before:
         return arrays
 
 
+def _shapes(arrays: list[NDArray[np.float32]]) -> list[tuple[int, ...]]:
+    return [each.shape for each in arrays]
+
+
 def open_student(directory: str | None) -> Before | None:
     """Of a directory, or OURS. Raises TrainerError for one in which no distillation has ended."""
     if directory is None:
         return None
     if directory == OURS:
-        return Before(_OURS)
+        return Before(packaged.PATH)
     path = Path(directory, leaving.MODEL)
     if not path.is_file():
         raise TrainerError(

@@ -1,7 +1,7 @@
 """One distillation, from a run that has ended to a student's bundle: the page that knows the order.
 
-Checkpoints and thresholds are by the run's validation photos, which the student does not learn
-from; its test photos are looked at once, at the end.
+Thresholds are by the run's validation photos, which the student does not learn from; its test
+photos are looked at once, at the end.
 """
 
 import dataclasses

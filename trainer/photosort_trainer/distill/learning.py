@@ -1,4 +1,9 @@
-"""A student learns in Keras: its optimizer, its averaged weights, and which epoch is best."""
+"""A student learns in Keras: its optimizer, its averaged weights, and what they come to.
+
+The last epoch counts. Along a cosine the averaged weights go on getting better, and a few dozen
+validation photos cannot tell one epoch from the next; thresholds, which are by the same photos,
+would look better than they are after a choice among sixty.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -49,7 +54,7 @@ class Student:
     def learn(
         self, training: Sequence[Photo], validation: Sequence[Photo] | None, what: str
     ) -> Learned:
-        """From the lessons; `validation` says which epoch is best."""
+        """From the lessons; `validation` shows how far it is."""
         settings, bench = self._settings, self._bench
         learners.fresh(self.recipe)
         taught, names = self._lessons, len(bench.names)
@@ -61,7 +66,7 @@ class Student:
         folder = bench.folder(self.recipe, training, validation, origin)
         average = Average(pupil.asked, settings.average)
         hearers = bench.hearers(settings.epochs, what)
-        diary = Diary(folder, hearers, validation is not None, average)
+        diary = Diary(folder, hearers, False, average)
         if diary.finished:
             diary.load(pupil.asked)
         else:
@@ -70,7 +75,7 @@ class Student:
         model = students.network(settings, names, bench.weights_dir)
         model.set_weights(pupil.scoring.get_weights())
         scores = partial(learners.pixel_scores, model, pictures, bench.scoring(what))
-        return Learned(tuple(diary.epochs), scores, partial(fit.bare, model), folder)
+        return Learned(tuple(diary.epochs), scores, partial(fit.bare, model), folder, last=True)
 
     def _judge(self, pupil: Pupil, average: "Average", photos: Sequence[Photo]) -> "Judge":
         pixels = partial(batched, photos, self._bench.pictures(self.recipe))
@@ -121,7 +126,7 @@ class Average:
 
 
 class Judge:
-    """What the averaged weights say of photos that choose."""
+    """What the averaged weights say of photos that they have not learned from."""
 
     def __init__(
         self, pupil: Pupil, average: Average, pixels: Any, truth: NDArray[np.bool_]

@@ -102,7 +102,7 @@ def _costs(found: Results) -> Html:
         ]
         for each in found.candidates
     ]
-    heads = ("network", "what it is", "validation", "test", "cost", "best epoch", "took")
+    heads = ("network", "what it is", "validation", "test", "cost", "its epoch", "took")
     names = [each.name for each in found.candidates]
     marked = names.index(found.winner) if found.winner in names else -1
     return tag(
@@ -141,7 +141,8 @@ def learning(found: Results) -> Html:
         quiet(
             "The loss after each epoch: the lower the better. When the line of validation photos "
             "turns upwards while the other goes on falling, the network begins to learn its photos "
-            "by heart; the weights of the best epoch are the ones that count."
+            "by heart. The weights of the marked epoch count: of what learns from labels the best, "
+            "of a student the last."
         ),
         tag("div", *cards, class_="cards"),
     )
@@ -158,7 +159,7 @@ def _course(each: CandidateResult) -> Html:
     whole = [int(x) for x in ticks(1, last, 5) if x == int(x)]
     picture = drawing(
         frame,
-        f"Loss of {each.name} over {counted(len(each.losses), 'epoch')}; the best is {each.best}",
+        f"Loss of {each.name} over {counted(len(each.losses), 'epoch')}; epoch {each.best} counts",
         axes(frame, whole, ticks(*frame.ys), "epoch"),
         upright(frame, each.best, "mark"),
         line(frame, training, "thin"),
@@ -173,7 +174,7 @@ def _course(each: CandidateResult) -> Html:
         tag("span", "validation", class_="key strong"),
         " ",
         tag("span", "training", class_="key thin"),
-        f" best after epoch {each.best}",
+        f" epoch {each.best} counts",
     )
     return figure(picture, legend)
 
