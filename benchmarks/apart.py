@@ -59,11 +59,6 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--seeds", type=int, default=3)
     options.add_argument("--train", default="", help="more options of photosort-train train")
     options.add_argument("--distill", help="judge students: options of photosort-train distill")
-    options.add_argument(
-        "--first",
-        help="options of a longer distillation, without any of the collections, whose student the "
-        "others begin with",
-    )
     options.add_argument("--work", help="where runs stay, to go on with; not kept by default")
     options.add_argument("--json", help="write what was found to this file")
     return options
@@ -71,15 +66,11 @@ def _options() -> argparse.ArgumentParser:
 
 def measure(asked: argparse.Namespace, seed: int, work: Path) -> dict[str, Any]:
     """One seed: every group of collections held out once."""
-    begin, said = [], []
-    if asked.first is not None:
-        everything = {name for group in asked.hold for name in group.split(",")}
-        _made(asked, seed, work / "first", everything, shlex.split(asked.first))
-        begin = ["--begin-with", str(work / "first" / STUDENT)]
+    said: list[Verdict] = []
+    distill = None if asked.distill is None else shlex.split(asked.distill)
     for group in asked.hold:
         held_out = set(group.split(","))
-        more = None if asked.distill is None else [*begin, *shlex.split(asked.distill)]
-        said += _said(_made(asked, seed, work / group, held_out, more), held_out)
+        said += _said(_made(asked, seed, work / group, held_out, distill), held_out)
         print(f"seed {seed}, without {group}: {len(said)} photos judged", file=sys.stderr)
     found = {"seed": seed, **judge(said)}
     print(found, file=sys.stderr, flush=True)  # what a run that is cut off leaves
