@@ -89,26 +89,23 @@ demo-bundle: $(VENV)/.dev
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle
 
-# What ships, learned anew (docs/starter.md): PHOTOS=<a folder with one folder a category>,
-# UNLABELLED=<a folder of any other photos>, HOLD=<a,b: collections that the network never sees, to
-# measure it on>, TRAIN=<more options of `train`: --weights-dir and --none>. The network takes
-# hours. Stopped, the same line goes on where it was.
-TEACHING = --backbone mobilenet_v2 --split 78/20/2 --augment 5 --trial-epochs 0 --folds 0
-LEARNING = --truth 0 --labelled 0.1 --epochs 120
+# What ships, learned anew (docs/starter.md). The network, in an hour or two, from UNLABELLED=<a
+# folder of any photos>; stopped, the same line goes on where it was. The starter, in minutes, from
+# PHOTOS=<a folder with one folder a category>, and measured on HOLD="<a,b c>", collections that are
+# held out in turn; TRAIN="<more options of train>".
 SORTING = --backbone small_resnet
-APART = $(BIN)/python benchmarks/apart.py "$(PHOTOS)" --hold $(HOLD) --seeds 1
 
 network: $(VENV)/.dev
-	@test -n "$(PHOTOS)" && test -n "$(UNLABELLED)" && test -n "$(HOLD)" || { \
-	  echo "say from which photos: make network PHOTOS=DIR UNLABELLED=DIR HOLD=A,B" >&2; exit 2; }
-	@$(APART) --train '$(TEACHING) $(TRAIN)' --work build/network \
-	  --distill '$(LEARNING) --unlabelled "$(UNLABELLED)" $(DISTILL)'
-	@$(BIN)/python -m photosort_trainer.starter network build/network/0/$(HOLD)/student
+	@test -n "$(UNLABELLED)" || { \
+	  echo "say from which photos: make network UNLABELLED=DIR" >&2; exit 2; }
+	@$(BIN)/python -m photosort_trainer.starter network "$(UNLABELLED)" --work build/network \
+	  $(WEIGHTS:%=--weights-dir %)
 
 starter: $(VENV)/.dev
 	@test -n "$(PHOTOS)" && test -n "$(HOLD)" || { \
-	  echo "say from which photos: make starter PHOTOS=DIR HOLD=A,B" >&2; exit 2; }
-	@$(APART) --train '$(SORTING) $(TRAIN)' --json build/starter.json
+	  echo "say from which photos: make starter PHOTOS=DIR HOLD='A,B C'" >&2; exit 2; }
+	@$(BIN)/python benchmarks/apart.py "$(PHOTOS)" $(HOLD:%=--hold %) --seeds 1 \
+	  --train '$(SORTING) $(TRAIN)' --json build/starter.json
 	@$(BIN)/photosort-train train "$(PHOTOS)" $(SORTING) $(TRAIN) --out build/starter
 	@$(BIN)/python -m photosort_trainer.starter bundle build/starter/bundle \
 	  --apart build/starter.json --about docs/starter-photos.md --assets daemon/photosortd/assets

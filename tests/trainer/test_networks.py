@@ -1,12 +1,15 @@
 """The networks: shapes and sizes as described, their own scaling, their weights by name."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from drawing import draw_photo
 from photosort_trainer import backbones
+from photosort_trainer.diary import Diary
 from photosort_trainer.errors import WeightsError
 
 pytestmark = [
@@ -126,24 +129,65 @@ def test_our_own_network_needs_no_download_and_has_learned_something(tmp_path):
     assert larger.predict_on_batch(np.zeros((1, 160, 160, 3), np.float32)).shape == (1, 256)
 
 
-def test_what_ships_of_our_own_network_is_what_a_student_learned(tmp_path):
-    from photosort_trainer import packaged, scratch, starter
-
-    taught = scratch.residual_network(3, 32, 0.1)
-    taught.save(tmp_path / "model.keras")
-    target = tmp_path / "kept.npz"
-    said = CliRunner().invoke(starter.command, ["network", str(tmp_path), "--to", str(target)])
-    assert said.exit_code == 0, said.output
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
-    wanted = keras_pooled(taught).predict_on_batch(pixels)
-    found = packaged.network(32, target).predict_on_batch(pixels)
-    assert np.ptp(wanted) > 0.1
-    assert np.allclose(found, wanted, rtol=0.01, atol=0.05)
-
-
-def keras_pooled(network):
+def test_our_own_network_learns_to_see_from_photos_without_labels(tmp_path, monkeypatch):
+    """Stopped in the middle, it goes on, to the same weights; what is no photo is left out."""
     import keras
 
-    from photosort_trainer import scratch
+    from photosort_trainer import packaged, scratch, starter
+    from photosort_trainer.distill import sight
+    from photosort_trainer.recipe import Recipe
 
-    return keras.Model(network.input, network.get_layer(scratch.DROPOUT).input)
+    monkeypatch.setattr(scratch, "_STAGES", (8, 16))  # most of it is making graphs
+    monkeypatch.setattr(sight, "TEACHER", Recipe(backbone="mobilenet_0.25", size=32))
+    short = replace(starter.SIGHT, size=32, batch=4, looks=2, learning_rate=0.02)
+    monkeypatch.setattr(starter, "SIGHT", short)
+    keras.utils.set_random_seed(1)
+    keras.applications.MobileNet(
+        input_shape=(32, 32, 3), alpha=0.25, include_top=False, weights=None
+    ).save_weights(str(tmp_path / "mobilenet_0.25_notop.weights.h5"))
+    for number in range(9):
+        photo = draw_photo((30 * number, 100, 200 - 20 * number), (48, 48), seed=number)
+        (tmp_path / "any" / f"{number}.jpg").parent.mkdir(exist_ok=True)
+        (tmp_path / "any" / f"{number}.jpg").write_bytes(photo)
+    (tmp_path / "any" / "broken.jpg").write_bytes(photo[:100])
+
+    def learn(work: str, **options: object) -> Result:
+        more = [f"--{name}={value}" for name, value in options.items()]
+        places = ["--weights-dir", str(tmp_path), "--work", str(tmp_path / work)]
+        asked = ["network", str(tmp_path / "any"), "--epochs", "3", *places, *more]
+        return CliRunner().invoke(starter.command, asked)
+
+    whole = learn("whole", to=tmp_path / "whole.npz")
+    assert whole.exit_code == 0, (whole.output, whole.exception)
+    with monkeypatch.context() as patch:
+        patch.setattr(Diary, "_end", stopping_after(Diary._end, 2))
+        assert learn("cut", to=tmp_path / "cut.npz").exit_code == 1
+    assert not (tmp_path / "cut.npz").exists()
+    assert learn("cut", to=tmp_path / "cut.npz").exit_code == 0
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    said, again, random = (
+        packaged.network(32, path).predict_on_batch(pixels)
+        for path in (tmp_path / "whole.npz", tmp_path / "cut.npz", None)
+    )
+    assert np.allclose(said, again, rtol=1e-3, atol=1e-3)
+    assert not np.allclose(said, random, rtol=0.1)
+    assert "another distillation stands here" in str(learn("whole", epochs=4).exception)
+    (tmp_path / "none").mkdir()
+    nothing = CliRunner().invoke(
+        starter.command,
+        ["network", str(tmp_path / "none"), "--work", "w", "--weights-dir", str(tmp_path)],
+    )
+    assert "no photo is there" in str(nothing.exception)
+
+
+def stopping_after(end, count):
+    """As a Ctrl-C once so many epochs have ended."""
+    ended = []
+
+    def ending(self, model, epoch):
+        end(self, model, epoch)
+        ended.append(epoch)
+        if len(ended) == count:
+            raise KeyboardInterrupt
+
+    return ending

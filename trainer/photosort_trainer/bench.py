@@ -5,8 +5,6 @@ off goes on where it was.
 """
 
 import dataclasses
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from photosort_trainer import augment, heads, scratch
 from photosort_trainer.dataset import Photo
 from photosort_trainer.diary import Epoch, Hearers, best
+from photosort_trainer.keys import key
 from photosort_trainer.pictures import Pictures
 from photosort_trainer.recipe import Recipe
 from photosortd.vision import DECODE_VERSION
@@ -85,8 +84,7 @@ class Bench:
             "origin": origin,
             "versions": [DECODE_VERSION, augment.VERSION, scratch.VERSION, heads.VERSION],
         }
-        key = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
-        return self.cache / f"learned-{key}"
+        return self.cache / f"learned-{key(said)}"
 
 
 @dataclass(frozen=True, slots=True)

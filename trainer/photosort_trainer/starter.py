@@ -1,10 +1,10 @@
 """`python -m photosort_trainer.starter`: what was learned becomes what comes with us.
 
-For who maintains photosortd (`make starter`). `network`: the weights of a student become the
-`small_resnet` of the package. `bundle`: a training of it becomes the starter. Its thresholds are
-those that kept their precision on collections that trainings of the same recipe had not seen
-(`unseen`), and its card and its metrics say how well they do there; one that does badly serves the
-demo alone.
+For who maintains photosortd. `network` (`make network`): the `small_resnet` of the package learns
+to see, from photos without labels. `bundle` (`make starter`): a training on it becomes the starter.
+Its thresholds are those that kept their precision on collections that trainings of the same recipe
+had not seen (`unseen`), and its card and its metrics say how well they do there; one that does
+badly serves the demo alone.
 """
 
 import json
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
-from photosort_trainer import packaged, scratch, unseen
-from photosort_trainer.distill import before
+from photosort_trainer import packaged, quiet, unseen
+from photosort_trainer.commands import progress
+from photosort_trainer.distill.settings import Settings
 from photosort_trainer.errors import TrainerError
 from photosortd.records import printable
 from photosortd.vision.bundle import Bundle, read_bundle, write_bundle
@@ -26,6 +28,7 @@ from photosortd.vision.bundle.values import CARD
 
 MOST = 3_000_000  # bytes, of all of its files
 LEAST = 0.55  # macro-F1: under it a starter would sort more wrongly than is worth it
+SIGHT = Settings(dropout=0.0)  # no label is there to be learned by heart
 STARTER, DEMO = "starter", "demo-bundle"
 
 
@@ -35,13 +38,23 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("student", type=click.Path())
+@click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False))
+@click.option("--weights-dir", type=click.Path(), help="Where ImageNet's weights are.")
+@click.option("--work", required=True, type=click.Path(), help="For what is half done.")
+@click.option("--epochs", default=84, show_default=True, help="Rounds.")
 @click.option("--to", "target", default=str(packaged.PATH), help="Where; the package's own.")
-def network(student: str, target: str) -> None:
-    """Keep the network of STUDENT, the directory of a distillation."""
-    known = before.open_student(student)
-    assert known is not None
-    packaged.write(Path(target), known.weights(scratch.residual_network(1, None, 0.0)))
+def network(
+    photos: tuple[str, ...], weights_dir: str | None, work: str, epochs: int, target: str
+) -> None:
+    """Teach our network to see, by the photos in PHOTOS, which need no labels."""
+    quiet.need_tensorflow()
+    from photosort_trainer.distill import sight
+
+    settings = replace(SIGHT, epochs=epochs)
+    quiet.load_tensorflow(settings.seed)
+    with progress.bars(Console()) as shown:
+        learned = sight.learn(photos, weights_dir, settings, Path(work), progress.Tell(shown))
+    packaged.write(Path(target), learned)
     click.echo(f"{target}: {Path(target).stat().st_size} bytes")
 
 

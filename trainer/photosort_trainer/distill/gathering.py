@@ -1,12 +1,10 @@
 """Everything that a student learns from: the run's training photos, and photos without labels."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from photosort_trainer.distill.pool import Kept, Pool
 from photosort_trainer.distill.settings import Settings
 from photosort_trainer.distill.teacher import Teacher, Voice
 from photosort_trainer.facts import Scores
+from photosort_trainer.keys import key
 from photosort_trainer.sharing import Parts
 from photosortd.errors import PhotoError
 from photosortd.records import printable
@@ -53,9 +52,7 @@ def gather(
     found = [path for folder in folders for path in originals.files(Path(folder))]
     voice = teachers.voice(teacher)
     way = Way(teacher.size, settings.side, settings.looks, settings.look)
-    pool = Pool(
-        cache / f"pool-{_digest([asdict(way), views.VERSION, teacher.key])}", way, voice.width
-    )
+    pool = Pool(cache / f"pool-{key([asdict(way), views.VERSION, teacher.key])}", way, voice.width)
     kept = pool.fill(
         [photo.path for photo in training] + found,
         voice.lanes,
@@ -68,7 +65,7 @@ def gather(
     places, left_out = looking.usable([each.seen for each in others], held, known)
     chosen = [*own, *(others[place] for place in places)]
     taught = _lessons(teacher, voice, pool, chosen, training, settings)
-    return Taught(taught, _digest([each.seen.sha256 for each in chosen]), tuple(left_out))
+    return Taught(taught, key([each.seen.sha256 for each in chosen]), tuple(left_out))
 
 
 def _check_same(photos: Sequence[Photo], kept: Sequence[Kept]) -> None:
@@ -91,7 +88,7 @@ def _lessons(
     likely = teacher.calibrated(raw.reshape(-1, count)).reshape(raw.shape)
     wanted = lessons.targets(likely, truth, how.truth)
     scale = lessons.scale(pool.said(each)[:, :-count] for each in chosen)
-    key = _digest(
+    known_by = key(
         [
             how.as_json(),
             views.VERSION,
@@ -112,9 +109,5 @@ def _lessons(
         target=target,
         photos=len(chosen),
         chances=lessons.chances(truth),
-        key=key,
+        key=known_by,
     )
-
-
-def _digest(said: Any) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -192,9 +192,12 @@ def _loss(categories: int, features: float) -> Any:
     # All categories and photos weigh the same: how often each is shown does the balancing.
     entropy = fit.balanced_loss(np.ones((1, categories), bool), 0.0, 0.0)
 
-    def loss(wanted: Any, said: Any) -> Any:
-        apart = ops.square(wanted[:, categories:] - said[:, categories:])
-        right = entropy(wanted[:, :categories], said[:, :categories])
-        return right + features * ops.mean(apart, axis=-1)
+    def apart(wanted: Any, said: Any) -> Any:
+        distance = ops.square(wanted[:, categories:] - said[:, categories:])
+        return features * ops.mean(distance, axis=-1)
 
-    return loss
+    def loss(wanted: Any, said: Any) -> Any:
+        right = entropy(wanted[:, :categories], said[:, :categories])
+        return right + apart(wanted, said)
+
+    return loss if categories else apart

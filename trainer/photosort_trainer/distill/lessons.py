@@ -99,14 +99,18 @@ def length(lessons: Lessons, settings: Settings) -> int:
 def order(lessons: Lessons, settings: Settings, epoch: int) -> Places:
     """Every photo without labels once, and labelled ones drawn as often as they are to be seen."""
     rng = np.random.default_rng((settings.seed, epoch))
-    count = len(lessons.chances)
-    drawn = rng.choice(count, _draws(lessons, settings), p=lessons.chances)
+    count, draws = len(lessons.chances), _draws(lessons, settings)
+    drawn = (
+        rng.choice(count, draws, p=lessons.chances) if count else rng.choice(lessons.others, draws)
+    )
     return rng.permutation(np.concatenate([drawn, count + np.arange(lessons.others)]))
 
 
 def _draws(lessons: Lessons, settings: Settings) -> int:
     """Of labelled photos in an epoch: their share, but never fewer than there are, and as many as
-    fill the last batch."""
+    fill the last batch. Without any, these are others once more."""
+    if not len(lessons.chances):
+        return -lessons.others % settings.batch
     share = settings.labelled / (1 - settings.labelled)
     least = max(len(lessons.chances), round(lessons.others * share))
     return least + -(lessons.others + least) % settings.batch

@@ -41,7 +41,7 @@ def pupil(settings: Settings, categories: int, features: int, weights_dir: str |
     scoring = _built(settings, categories, size, weights_dir)
     pooled = scoring.get_layer(scratch.DROPOUT).input
     made = keras.layers.Dense(features, name="features")(pooled)
-    answers = keras.layers.Concatenate()([scoring.output, made])
+    answers = keras.layers.Concatenate()([scoring.output, made]) if categories else made
     return Pupil(scoring, keras.Model(scoring.input, answers, name="pupil"))
 
 
@@ -51,6 +51,8 @@ def network(settings: Settings, categories: int, weights_dir: str | None) -> Mod
 
 
 def _built(settings: Settings, categories: int, size: int | None, weights_dir: str | None) -> Model:
+    """Of no category: with one score that says nothing."""
+    categories = max(1, categories)
     if settings.student == SMALL_RESNET:
         return scratch.residual_network(categories, size, settings.dropout)
     if settings.student == TINY:
