@@ -58,7 +58,7 @@ def test_a_photo_stands_under_each_of_its_categories_or_tells_why_not() -> None:
     assert "misses a by 0.05: within the margin of 0.10" in shown["unsure"]
     assert "nearest is a, 0.30 short" in shown["none"]
     assert "not a photo: a text" in shown["unsorted"]
-    assert "5 photos" in made.said
+    assert "5 files" in made.said
     assert "2 to be filed, 1 unsure, 1 in no category, 1 not sorted." in made.said
     assert [each["src"] for each in made.section("c0").all("img")] == [ADDRESS]
 

@@ -9,10 +9,12 @@ import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from photosortd import files
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".photosortdignore"
 NO_MEDIA = ".nomedia"
@@ -75,7 +77,7 @@ class _Layer:
     directory: str  # below the root, where the patterns count from
     origin: str
     lines: tuple[str, ...]
-    spec: GitIgnoreSpec
+    spec: "GitIgnoreSpec"
 
     def judge(self, path: str) -> tuple[bool, str] | None:
         """(ignored, rule) if a pattern speaks of `path`, else None."""
@@ -95,6 +97,8 @@ class Rules:
     def with_patterns(self, directory: str, origin: str, lines: Iterable[str]) -> "Rules":
         """These rules and further patterns that count from `directory`. Raises ValueError."""
         kept = tuple(lines)
+        if not kept:
+            return self
         spec = _compiled(kept)
         if not any(pattern.include is not None for pattern in spec.patterns):
             return self  # nothing but comments: asked of nobody
@@ -133,8 +137,10 @@ def check_patterns(patterns: Iterable[str]) -> list[str]:
     return problems
 
 
-def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
+def _compiled(lines: Iterable[str]) -> "GitIgnoreSpec":
     """The patterns, none of which takes long on any name. Raises ValueError."""
+    from pathspec import GitIgnoreSpec  # not for who has no pattern: it takes its time at a start
+
     try:
         spec = GitIgnoreSpec.from_lines(lines)
     except re.error as error:

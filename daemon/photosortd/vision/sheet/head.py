@@ -29,7 +29,9 @@ def header(sheet: Sheet) -> Html:
 
 
 def title(sheet: Sheet) -> str:
-    return counted(len(sheet.frames), "photo")
+    """What was not judged need not be a photo."""
+    judged = all(each.verdict is not None for each in sheet.frames)
+    return counted(len(sheet.frames), "photo" if judged else "file")
 
 
 def _summary(sheet: Sheet) -> str:
