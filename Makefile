@@ -89,11 +89,12 @@ demo-bundle: $(VENV)/.dev
 	@cp -r build/demo-run/bundle daemon/photosortd/assets/demo-bundle
 	@du -sh daemon/photosortd/assets/demo-bundle
 
-# What ships, learned anew (docs/starter.md). The network, in an hour or two, from UNLABELLED=<a
-# folder of any photos>; stopped, the same line goes on where it was. The starter, in minutes, from
-# PHOTOS=<a folder with one folder a category>, and measured on HOLD="<a,b c>", collections that are
-# held out in turn; TRAIN="<more options of train>".
-SORTING = --backbone small_resnet
+# What ships, learned anew (docs/starter.md): first the network, in an hour or two, from
+# UNLABELLED=<a folder of any photos>; then the starter, in half an hour, from PHOTOS=<a folder with
+# one folder a category>, too, measured on HOLD="<a,b c>", collections that are held out in turn.
+# WEIGHTS=<ImageNet's weights>, TRAIN="<more options of train>". Stopped, the same line goes on.
+TEACHING = --backbone mobilenet_v2 --trial-epochs 0 --split 72/24/4 $(WEIGHTS:%=--weights-dir %)
+SORTING = --begin-with packaged --frozen --labelled 0.2 --looks 1 --unlabelled "$(UNLABELLED)"
 
 network: $(VENV)/.dev
 	@test -n "$(UNLABELLED)" || { \
@@ -102,13 +103,17 @@ network: $(VENV)/.dev
 	  $(WEIGHTS:%=--weights-dir %)
 
 starter: $(VENV)/.dev
-	@test -n "$(PHOTOS)" && test -n "$(HOLD)" || { \
-	  echo "say from which photos: make starter PHOTOS=DIR HOLD='A,B C'" >&2; exit 2; }
+	@test -n "$(PHOTOS)" && test -n "$(UNLABELLED)" && test -n "$(HOLD)" || { \
+	  echo "say from which photos: make starter PHOTOS=DIR UNLABELLED=DIR HOLD='A,B C'" >&2; \
+	  exit 2; }
 	@$(BIN)/python benchmarks/apart.py "$(PHOTOS)" $(HOLD:%=--hold %) --seeds 1 \
-	  --train '$(SORTING) $(TRAIN)' --json build/starter.json
-	@$(BIN)/photosort-train train "$(PHOTOS)" $(SORTING) $(TRAIN) --out build/starter
-	@$(BIN)/python -m photosort_trainer.starter bundle build/starter/bundle \
-	  --apart build/starter.json --about docs/starter-photos.md --assets daemon/photosortd/assets
+	  --train '$(TEACHING) $(TRAIN)' --distill '$(SORTING)' --work build/starter/apart \
+	  --json build/starter/apart.json
+	@test -e build/starter/teacher/bundle || \
+	  $(BIN)/photosort-train train "$(PHOTOS)" $(TEACHING) $(TRAIN) --out build/starter/teacher
+	@$(BIN)/photosort-train distill build/starter/teacher $(SORTING) --out build/starter/student
+	@$(BIN)/python -m photosort_trainer.starter bundle build/starter/student/bundle \
+	  --apart build/starter/apart.json --about docs/starter-photos.md --assets daemon/photosortd/assets
 
 install uninstall:
 	@sh systemd/install.sh $@

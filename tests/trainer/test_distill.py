@@ -416,7 +416,7 @@ def test_looks_at_a_photo_are_always_the_same_and_begin_with_the_whole(tmp_path)
     path = tmp_path / "photo.jpg"
     path.write_bytes(near(COLORS["sea"], 3))
     way = looking.Way(48, 40, 3, Changes(turn=0.0, crop=0.5, light=0.0, colour=0.0))
-    one, other = (looking.glance(free, way, str(path)) for _ in range(2))
+    one, other = (looking.glance(way, free, str(path)) for _ in range(2))
     assert one.pixels is not None
     assert one.said is not None
     assert (one.pixels.shape, one.said.shape) == ((3, 40, 40, 3), (3, 1))
@@ -524,6 +524,51 @@ def test_a_student_begins_with_what_another_has_learned(teacher, student, unlabe
     assert "from other weights" in said
 
 
+def test_a_head_alone_learns_on_a_network_that_stays_as_it_is(
+    teacher, student, unlabelled, tmp_path
+):
+    from photosort_trainer.distill import heading
+
+    begun = ("--begin-with", student[0], "--frozen", "--epochs", 30, "--out", tmp_path)
+    arguments = ("distill", teacher, "--unlabelled", unlabelled, *QUICK, *begun)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heading.fit_head, "fit", stopping)
+        assert call(*arguments).exit_code == 1
+    kept = [path.stat().st_mtime_ns for path in tmp_path.rglob("seen.npy")]
+    done(*arguments)
+    assert [path.stat().st_mtime_ns for path in tmp_path.rglob("seen.npy")] == kept  # not again
+    import keras
+
+    known, found = (
+        keras.models.load_model(path / "model.keras", compile=False).get_weights()
+        for path in (student[0], tmp_path)
+    )
+    assert len(known) == len(found)
+    assert all(np.array_equal(*each) for each in zip(known[:-2], found[:-2], strict=True))
+    assert not np.allclose(known[-2], found[-2], atol=1e-2)
+    assert results.load(tmp_path).distilled["from"] == "what another student had learned"
+    bundle = read_bundle(tmp_path / "bundle")
+    scores = Classifier(bundle).scores
+    for place, name in enumerate(sorted(COLORS)):
+        assert np.argmax(scores(np.full((32, 32, 3), COLORS[name], np.uint8))) == place
+
+
+def stopping(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_head_says_of_features_what_it_says_of_them_scaled():
+    from photosort_trainer.distill import heading, lessons
+    from photosort_trainer.heads import Head
+
+    rng = np.random.default_rng(0)
+    features = (rng.normal(size=(50, 4)) * [1, 20, 0.1, 3] + [0, 5, 9, -3]).astype(np.float16)
+    scale = lessons.scale([features])
+    head = Head((rng.normal(size=(4, 2)).astype(np.float32), np.ones(2, np.float32)), "relu")
+    wide = heading.unscaled(head, scale).scores(features.astype(np.float32))
+    assert np.allclose(wide, head.scores(scale(features)), atol=1e-4)
+
+
 # ---- what is refused
 
 
@@ -588,6 +633,7 @@ def test_folders_and_weights_that_are_not_there_are_named(teacher, unlabelled, t
     assert "is another network" in refused(teacher, *another, "--out", tmp_path / "another")
     assert "stands among the photos" in refused(teacher, "--unlabelled", unlabelled, "--out", among)
     assert "is the teacher's" in refused(teacher, "--out", teacher)
+    assert "--frozen: say --begin-with" in refused(teacher, "--frozen")
     assert call("distill", teacher, "--student", "huge").exit_code == 2
     assert not list(teacher.glob("distilled-*"))
 

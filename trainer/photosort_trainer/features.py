@@ -8,7 +8,6 @@ Learning reads them from one table that is mapped, so memory does not grow with 
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosort_trainer import augment, frozen
-from photosort_trainer.ahead import ahead
 from photosort_trainer.dataset import Photo
 from photosort_trainer.files import write_whole, writing
 from photosort_trainer.pictures import Pictures
@@ -78,18 +76,10 @@ class Extractor:
     ) -> None:
         """What the cache lacks of these photos. A photo is drawn by the thread that runs it."""
         lanes = frozen.lanes(self._network, self._pictures.size)
-        free: SimpleQueue[frozen.Lane] = SimpleQueue()
-        for lane in lanes:
-            free.put(lane)
-        threads = ThreadPoolExecutor(max_workers=len(lanes))
-        try:
-            work = partial(self._add, versions, free)
-            for _ in ahead(threads, work, progress(photos), 2 * len(lanes)):
-                pass
-        finally:
-            threads.shutdown(cancel_futures=True)
+        for _ in frozen.spread(lanes, partial(self._add, versions), progress(photos)):
+            pass
 
-    def _add(self, count: int, free: "SimpleQueue[frozen.Lane]", photo: Photo) -> None:
+    def _add(self, count: int, free: SimpleQueue[frozen.Lane], photo: Photo) -> None:
         """The versions of this photo that are missing."""
         before = self._kept(photo)
         drawn = self._pictures.versions(photo, range(len(before), count + 1))

@@ -18,7 +18,7 @@ from photosort_trainer.diary import Epoch
 from photosort_trainer.heads import Floats, Head, Weights
 from photosort_trainer.recipe import Recipe
 
-Bools = NDArray[np.bool_]
+Truth = NDArray[np.bool_] | Floats  # [n, categories], or how likely they are
 
 _BETAS = 0.9, 0.999
 _TINY = 1e-7
@@ -27,10 +27,12 @@ _TINY = 1e-7
 class Rows(Protocol):
     """Photos with the versions that are learned from."""
 
-    truth: Bools  # [photos, categories]
     width: int  # of a feature
 
-    def batches(self, size: int, rng: np.random.Generator | None) -> Iterator[tuple[Floats, Bools]]:
+    @property
+    def truth(self) -> Truth: ...
+
+    def batches(self, size: int, rng: np.random.Generator | None) -> Iterator[tuple[Floats, Truth]]:
         """(features, labels), so many at a time; in their own order without `rng`."""
         ...
 

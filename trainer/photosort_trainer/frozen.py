@@ -6,13 +6,16 @@ no slower.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photosort_trainer.ahead import ahead
 from photosort_trainer.quiet import hushed
 from photosortd.vision.decode import Pixels
 
@@ -20,6 +23,9 @@ Model = Any  # keras.Model, which has no types
 Features = NDArray[np.float32]
 Lane = Callable[[Sequence[Pixels]], Features]
 """Pixels [size, size, 3] of some versions → features [versions, d]; one call at a time."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _MOST = 8  # lanes: each holds the network's weights once more
 _BATCH = 16  # for TensorFlow: more is no faster on a CPU, and costs memory
@@ -45,6 +51,21 @@ def lanes(network: Model, size: int) -> list[Lane]:
             partial(_by_tflite, _ready(interpreter(model_content=data, num_threads=1)))
             for _ in range(min(_MOST, _cores()))
         ]
+
+
+def spread(
+    lanes: Sequence[Lane], work: Callable[["SimpleQueue[Lane]", T], R], items: Iterable[T]
+) -> Generator[R, None, None]:
+    """`work` on each item, in their order, one in each lane at a time: it takes a lane that is free
+    and puts it back. Raises what `work` raises."""
+    free: SimpleQueue[Lane] = SimpleQueue()
+    for lane in lanes:
+        free.put(lane)
+    threads = ThreadPoolExecutor(max_workers=len(lanes))
+    try:
+        yield from ahead(threads, partial(work, free), items, 2 * len(lanes))
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _cores() -> int:

@@ -90,17 +90,17 @@ def fresh(inputs: int, outputs: int, recipe: Recipe, rng: np.random.Generator) -
     return Head(tuple(weights), recipe.activation)
 
 
-def class_weights(truth: NDArray[np.bool_], balance: float) -> Floats:
+def class_weights(truth: NDArray[np.bool_] | Floats, balance: float) -> Floats:
     """(negatives / positives) ** `balance` of each category: a rare one's photos weigh more.
 
-    `truth` is [photos, categories].
+    `truth` is [photos, categories]; as numbers 0…1 it counts in parts.
     """
-    positives = np.clip(truth.sum(axis=0), 1, None)
-    negatives = np.clip((~truth).sum(axis=0), 1, None)
+    count = truth.sum(axis=0)
+    positives, negatives = np.clip(count, 1, None), np.clip(len(truth) - count, 1, None)
     return np.asarray((negatives / positives) ** balance, np.float32)
 
 
-def smoothed(truth: NDArray[np.bool_], smoothing: float) -> Floats:
+def smoothed(truth: NDArray[np.bool_] | Floats, smoothing: float) -> Floats:
     """Targets that stand half of `smoothing` from 0 and 1: a network that was never sure of its own
     photos keeps its scores apart on those of other cameras too."""
     return (truth * (1 - smoothing) + smoothing / 2).astype(np.float32)

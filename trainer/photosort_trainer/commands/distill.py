@@ -36,6 +36,12 @@ _WHAT = options(
         help="The directory of another student, whose weights this one begins with; packaged: "
         "a small_resnet that comes with photosortd.",
     ),
+    click.option(
+        "--frozen",
+        is_flag=True,
+        default=None,
+        help="What it begins with stays as it is, and a head alone learns: minutes, not hours.",
+    ),
     click.option("--weights-dir", type=click.Path(), help="Where ImageNet's weights are."),
     click.option("--originals", type=click.Path(), help="Where the run's photos are now."),
     click.option("--none", "none", type=click.Path(), help="Where its photos of none are now."),

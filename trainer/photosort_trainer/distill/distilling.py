@@ -12,13 +12,14 @@ from pathlib import Path
 
 from photosort_trainer import calibrate, candidates, facts, leaving, originals, quiet, shipping
 from photosort_trainer.alone import alone
-from photosort_trainer.bench import Bench, Tell
+from photosort_trainer.bench import Bench, Learner, Tell
 from photosort_trainer.candidates import Refined
 from photosort_trainer.dataset import labels
 from photosort_trainer.distill import before, begun, comparing, gathering, students
 from photosort_trainer.distill import teacher as teachers
 from photosort_trainer.distill.before import Before
 from photosort_trainer.distill.gathering import Taught
+from photosort_trainer.distill.heading import HeadAlone
 from photosort_trainer.distill.learning import Student
 from photosort_trainer.distill.settings import Settings
 from photosort_trainer.distill.teacher import Teacher
@@ -115,9 +116,11 @@ def _run(
 
 def _student(
     request: Request, parts: Parts, taught: Taught, first: Before | None, tell: Tell
-) -> Student:
+) -> Learner:
     names, photos = parts.course.names, tuple(parts.both)
     bench = Bench(names, photos, request.cache, request.weights_dir, tell)
+    if request.settings.frozen and first is not None:
+        return HeadAlone(request.settings, bench, taught.lessons, first)
     return Student(request.settings, bench, taught.lessons, first)
 
 
@@ -167,6 +170,9 @@ def _check_places(request: Request, examples: str) -> None:
         for folder in request.unlabelled
         if not Path(folder).is_dir()
     ]
+    settings = request.settings
+    if settings.frozen and (request.begin_with is None or settings.student in students.PRETRAINED):
+        problems.append("--frozen: say --begin-with, and a --student that can be begun with so")
     if out == run:
         problems.append(f"--out {printable(request.out)}: is the teacher's; say another directory")
     for folder in (str(originals.root(examples)), *request.unlabelled):

@@ -97,13 +97,18 @@ def length(lessons: Lessons, settings: Settings) -> int:
 
 
 def order(lessons: Lessons, settings: Settings, epoch: int) -> Places:
+    """`drawn` for an epoch: its seed is this and the settings'."""
+    return drawn(lessons, settings, np.random.default_rng((settings.seed, epoch)))
+
+
+def drawn(lessons: Lessons, settings: Settings, rng: np.random.Generator) -> Places:
     """Every photo without labels once, and labelled ones drawn as often as they are to be seen."""
-    rng = np.random.default_rng((settings.seed, epoch))
     count, draws = len(lessons.chances), _draws(lessons, settings)
-    drawn = (
-        rng.choice(count, draws, p=lessons.chances) if count else rng.choice(lessons.others, draws)
-    )
-    return rng.permutation(np.concatenate([drawn, count + np.arange(lessons.others)]))
+    if count:
+        more = rng.choice(count, draws, p=lessons.chances)
+    else:
+        more = rng.choice(lessons.others, draws)
+    return rng.permutation(np.concatenate([more, count + np.arange(lessons.others)]))
 
 
 def _draws(lessons: Lessons, settings: Settings) -> int:

@@ -62,7 +62,7 @@ class Glance:
     said: Features | None = None  # by the teacher of each: [looks, features and scores]
 
 
-def glance(free: "SimpleQueue[Lane]", way: Way, path: str) -> Glance:
+def glance(way: Way, free: SimpleQueue[Lane], path: str) -> Glance:
     """Look at a file with a lane that is free."""
     size, side = way.size, way.side
     try:
@@ -77,7 +77,7 @@ def glance(free: "SimpleQueue[Lane]", way: Way, path: str) -> Glance:
         larger = picture if size >= side else decode(data, side, side)
     except PhotoError as error:
         return Glance(dataclasses.replace(seen, reason=str(error)))
-    look = likeness.look(dataclasses.replace(picture, pixels=_at(larger.pixels, _PROBE)))
+    look = likeness.look(dataclasses.replace(picture, pixels=at(larger.pixels, _PROBE)))
     known = dataclasses.replace(
         seen,
         sha256=(sha256 := hashlib.sha256(data).hexdigest()),
@@ -86,8 +86,8 @@ def glance(free: "SimpleQueue[Lane]", way: Way, path: str) -> Glance:
         taken=look.taken.isoformat() if look.taken else None,
     )
     parts = list(_parts(larger.pixels, sha256, way))
-    shown = [picture.pixels, *(_at(part, size) for part in parts)]
-    kept = np.stack([_at(larger.pixels, side), *(_at(part, side) for part in parts)])
+    shown = [picture.pixels, *(at(part, size) for part in parts)]
+    kept = np.stack([at(larger.pixels, side), *(at(part, side) for part in parts)])
     return Glance(known, kept, _asked(free, shown))
 
 
@@ -98,7 +98,8 @@ def _parts(pixels: Pixels, sha256: str, way: Way) -> Iterator[Pixels]:
         yield views.view(pixels, rng, way.within, max(way.size, way.side))
 
 
-def _at(pixels: Pixels, side: int) -> Pixels:
+def at(pixels: Pixels, side: int) -> Pixels:
+    """At [side, side, 3]."""
     image = Image.fromarray(pixels)
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
 

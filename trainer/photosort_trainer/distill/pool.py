@@ -8,18 +8,17 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photosort_trainer.ahead import ahead
+from photosort_trainer import frozen
 from photosort_trainer.distill.looking import Glance, Seen, Way, glance
 from photosort_trainer.files import write_whole
 from photosort_trainer.frozen import Lane
@@ -86,17 +85,10 @@ class Pool:
     def _look(
         self, missing: list[str], lanes: list[Lane], progress: Callable[[list[str]], Iterable[str]]
     ) -> None:
-        free: SimpleQueue[Lane] = SimpleQueue()
-        for lane in lanes:
-            free.put(lane)
-        threads = ThreadPoolExecutor(max_workers=len(lanes))
-        try:
-            work = partial(glance, free, self._way)
-            found = ahead(threads, work, progress(missing), 2 * len(lanes))
+        found = frozen.spread(lanes, partial(glance, self._way), progress(missing))
+        with closing(found):
             while chunk := list(islice(found, _CHUNK)):
                 self._add(chunk)
-        finally:
-            threads.shutdown(cancel_futures=True)
 
     def _add(self, chunk: list[Glance]) -> None:
         """The facts last: without them a chunk is not there."""

@@ -41,6 +41,7 @@ class Settings:
     truth: float = 0.5  # how much of a labelled photo's target is its labels; the rest, the teacher
     labelled: float = 0.4  # of the pictures of an epoch, where there are others, too
     average: float = 0.998  # what the averaged weights keep in a step
+    frozen: bool = False  # the network that it begins with stays as it is; a head alone learns
 
     def stretch(self, epoch: int) -> tuple[int, int]:
         """Pixels of both sides of the pictures of this epoch, from 0, and the epoch from which they
