@@ -143,6 +143,8 @@ def _taught_by(
 
 
 def _origin(request: Request) -> str:
+    if request.begin_with == before.OURS:
+        return "a network that learned to see from random weights, and comes with photosortd"
     if request.begin_with is not None:
         return "what another student had learned"
     return "ImageNet" if request.settings.student in students.PRETRAINED else "random weights"

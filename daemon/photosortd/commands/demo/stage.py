@@ -29,7 +29,7 @@ _DEMO = (
     "shows how things work, not how well"
 )
 _STARTER = "The model is the starter that comes with photosortd"
-_YOURS = "Train your own for that."
+_YOURS = "Train your own for your categories."
 
 
 @dataclass(frozen=True, slots=True)
