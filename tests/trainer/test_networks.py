@@ -175,7 +175,14 @@ def test_our_own_network_learns_to_see_from_photos_without_labels(tmp_path, monk
     (tmp_path / "none").mkdir()
     nothing = CliRunner().invoke(
         starter.command,
-        ["network", str(tmp_path / "none"), "--work", "w", "--weights-dir", str(tmp_path)],
+        [
+            "network",
+            str(tmp_path / "none"),
+            "--work",
+            str(tmp_path / "w"),
+            "--weights-dir",
+            str(tmp_path),
+        ],
     )
     assert "no photo is there" in str(nothing.exception)
 
