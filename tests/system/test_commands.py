@@ -31,15 +31,19 @@ def test_a_wrong_key_is_named_with_its_line(house: House) -> None:
     assert "did you mean watch?" in done.stderr
 
 
+def test_without_a_bundle_of_ones_own_the_starter_sorts_and_says_how_well(house: House) -> None:
+    house.configure(model=None)
+    done = house.run("--once")
+    assert done.returncode == 0
+    assert "the starter sorts into its own categories (macro-F1 " in done.stderr
+    assert "the starter sorts" in house.run("status").stdout
+
+
 def test_a_bundle_that_cannot_be_used_is_the_operators_to_mend(house: House) -> None:
     house.configure(model=str(house.base / "nowhere"))
     done = house.run("--once")
     assert done.returncode == 78
     assert "nowhere" in done.stderr
-    house.configure(model=None)
-    done = house.run("--once")
-    assert done.returncode == 78
-    assert "photosort-train" in done.stderr
     broken = house.base / "broken"
     shutil.copytree(TINY, broken)
     model = bytearray((broken / "model.tflite").read_bytes())

@@ -269,17 +269,16 @@ def test_a_service_of_ones_own_without_root(machine: Machine) -> None:
     assert machine.path("/home/ann/Sorted/red/a.jpg").exists()
 
 
-def test_without_a_model_it_says_what_to_do(household: Household) -> None:
+def test_without_a_model_the_starter_sorts_until_there_is_one(household: Household) -> None:
     household.dcim.mkdir(parents=True)
     machine = household.machine
     said = machine.run(*INSTALL, *PATHS).stdout
-    assert "sudo photosortd model install" in said
+    assert "the starter sorts" in said
     assert machine.show(UNIT, "ActiveState", "UnitFileState") == {
-        "ActiveState": "inactive",
+        "ActiveState": "active",
         "UnitFileState": "enabled",
     }
     machine.run("photosortd", "model", "install", BUNDLE)
-    machine.run("systemctl", "start", UNIT)
     household.photo("a.jpg")
     eventually(lambda: household.names() == ["red/a.jpg"])
 
