@@ -56,7 +56,7 @@ def test_the_demo_sorts_its_samples_and_then_the_users_own_photos(tmp_path: Path
     done = demo(cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "demo-output"
-    for said in ("drawn-hills.jpg", "trained from random weights", "1 duplicate, 1 unreadable",
+    for said in ("drawn-hills.jpg", "(macro-F1 0.", "1 duplicate, 1 unreadable",
                  "demo-output/contact-sheet.html", "undo --last"):  # fmt: skip
         assert said in done.stdout
     assert "[y/N]" not in done.stdout

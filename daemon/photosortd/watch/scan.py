@@ -77,11 +77,12 @@ def read_directory(
 
 
 def _strides(items: Sequence[T], between: Callable[[], None]) -> Iterator[Sequence[T]]:
-    """A few hundred at a time, and between these `between`."""
-    yield items[:STRIDE]
-    for start in range(STRIDE, len(items), STRIDE):
-        between()
-        yield items[start : start + STRIDE]
+    """A few hundred at a time, and `between` after each of these."""
+    for start in range(0, len(items), STRIDE):
+        some = items[start : start + STRIDE]
+        yield some
+        if len(some) == STRIDE:
+            between()
 
 
 def _add(
