@@ -114,7 +114,7 @@ def test_a_network_that_cannot_be_downloaded_says_what_to_put_where(monkeypatch,
     assert "small_resnet" in str(refused.value)
 
 
-def test_our_own_network_needs_no_download_and_has_learned_something(tmp_path):
+def test_our_own_network_needs_no_download_and_has_its_weights(tmp_path):
     backbone = backbones.TABLE["small_resnet"]
     weights = backbones.find_weights(backbone, str(tmp_path), {})
     pixels = np.random.default_rng(0).uniform(0, 255, (4, 112, 112, 3)).astype(np.float32)

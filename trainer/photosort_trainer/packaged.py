@@ -1,7 +1,7 @@
 """The network that comes with photosortd: a `small_resnet` that another network taught.
 
-Owns its file. Every weight of it was learned from random ones by `photosort-train distill`
-(docs/starter.md), so it goes with the package and needs no download. It knows no categories.
+Owns its file. Every weight of it was learned from random ones (`distill.sight`,
+docs/starter.md), so it goes with the package and needs no download. It knows no categories.
 """
 
 from pathlib import Path

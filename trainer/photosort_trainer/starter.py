@@ -1,10 +1,10 @@
 """`python -m photosort_trainer.starter`: what was learned becomes what comes with us.
 
 For who maintains photosortd. `network` (`make network`): the `small_resnet` of the package learns
-to see, from photos without labels. `bundle` (`make starter`): a training on it becomes the starter.
-Its thresholds are those that kept their precision on collections that trainings of the same recipe
-had not seen (`unseen`), and its card and its metrics say how well they do there; one that does
-badly serves the demo alone.
+to see, from photos without labels. `bundle` (`make starter`): a student with it becomes the
+starter. Its thresholds are those that kept their precision on collections that students of the same
+recipe had not seen (`unseen`), and its card and its metrics say how well they do there; one that
+does badly serves the demo alone.
 """
 
 import json
@@ -131,8 +131,8 @@ def _apart(measured: Mapping[str, Any]) -> list[str]:
     return [
         "## On collections that it had not seen",
         "",
-        "Trainings of the same recipe say this of collections that neither they nor the network "
-        f"had seen, {measured['photos']} photos. The thresholds of the bundle are at least those "
+        f"Students of the same recipe say this of {measured['photos']} photos, whose collections "
+        "neither they nor their teachers had seen. The thresholds of the bundle are at least those "
         f"that kept a precision of {unseen.KEPT:.0%} there; those behind the figures were raised "
         "without the tenth of the photos that they are judged on:",
         "",

@@ -15,8 +15,8 @@ from photosortd.watch.kin import kin
 
 GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})  # or a link by now
 FEW = 100  # keys that are tried one by one on each name of a directory
-T = TypeVar("T")
 STRIDE = 200  # files between two calls of `between`: a second or two on the slowest share
+T = TypeVar("T")
 
 
 class Unread(Exception):

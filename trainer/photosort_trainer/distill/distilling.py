@@ -174,7 +174,9 @@ def _check_places(request: Request, examples: str) -> None:
     ]
     settings = request.settings
     if settings.frozen and (request.begin_with is None or settings.student in students.PRETRAINED):
-        problems.append("--frozen: say --begin-with, and a --student that can be begun with so")
+        problems.append(
+            "--frozen: say --begin-with packaged, or another student; not for mobilenet_v2"
+        )
     if out == run:
         problems.append(f"--out {printable(request.out)}: is the teacher's; say another directory")
     for folder in (str(originals.root(examples)), *request.unlabelled):
