@@ -152,7 +152,7 @@ class Eyes:
         self.count = 1
 
     @property
-    def room(self) -> int:
+    def room(self, behind: bool = False) -> int:
         return 4 - len(self._jobs)
 
     def begin(self) -> None:
@@ -161,7 +161,7 @@ class Eyes:
     def start(self, between: Callable[[], None] = lambda: None) -> None:
         between()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, behind: bool = False) -> None:
         self._jobs.append(job)
 
     def collect(self, timeout: float, wake: int | None = None) -> list[Answer]:

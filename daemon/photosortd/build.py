@@ -117,7 +117,7 @@ def build(
         ledger,
         watcher,
         Intake(ledger, _settler(config), _rules(config, bundle, run), on_done),
-        _workers(config, bundle),
+        _workers(config, bundle, run),
         gate,
         on_done,
         _kind(run),
@@ -145,7 +145,7 @@ def rebuild(
     rules = _rules(config, bundle, run)
     before = old.pipeline
     watcher = before.watcher
-    workers = _workers(config, bundle)
+    workers = _workers(config, bundle, run)
     workers.start(between)
     try:
         watcher.exchange(_roots(config, run))
@@ -231,9 +231,9 @@ def _kind(run: Run) -> str:
     return "once" if run.once else "live"
 
 
-def _workers(config: Config, bundle: Bundle) -> Workers:
+def _workers(config: Config, bundle: Bundle, run: Run) -> Workers:
     count = config.workers if config.workers is not None else automatic_workers()
-    return Workers(str(bundle.path), count, config.threads, config.limits)
+    return Workers(str(bundle.path), count, config.threads, config.limits, express=not run.once)
 
 
 def _settler(config: Config) -> Settler:

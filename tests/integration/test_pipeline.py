@@ -46,6 +46,7 @@ class Daemon:
     base: Path
     once: bool = False
     changes: dict[str, object] = field(default_factory=dict)  # of the rules
+    workers: int = 1
     done: list[Done] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Daemon:
             self.ledger,
             self.watcher,
             Intake(self.ledger, Settler(QUIET, 3600.0), rules, self.heard),
-            Workers(str(TINY), 1, 1, Limits()),
+            Workers(str(TINY), self.workers, 1, Limits(), express=not self.once),
             None if rules.dry else gate,
             self.heard,
             "once" if self.once else "live",
@@ -235,6 +236,57 @@ def test_live_photos_overtake_the_backlog(start: Callable[..., Daemon], tmp_path
     order = [done.source.name for done in daemon.done]
     assert len(order) == 151
     assert order.index("new.jpg") <= decided + 4
+
+
+def test_of_several_answers_the_live_photo_is_filed_first(
+    start: Callable[..., Daemon], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dcim = tmp_path / "DCIM"
+    dcim.mkdir()
+    for number in range(4):
+        (dcim / f"old-{number}.jpg").write_bytes(draw_photo(RED, seed=number))
+        age(dcim / f"old-{number}.jpg")
+    daemon = start(workers=2)
+    workers = daemon.pipeline.workers
+    collect, answers = workers.collect, []
+
+    def keep(*_: object) -> list[Answer]:
+        answers.extend(collect(0.01))
+        return []
+
+    monkeypatch.setattr(workers, "collect", keep)
+    daemon.until(lambda: len(answers) == 4)
+    hidden = dcim / ".new.tmp"
+    hidden.write_bytes(draw_photo(BLUE))
+    hidden.rename(dcim / "new.jpg")
+    daemon.until(lambda: len(answers) == 5)
+    monkeypatch.setattr(
+        workers, "collect", lambda *_: [answers.pop(0) for _ in range(len(answers))]
+    )
+    daemon.until(lambda: not answers)
+    monkeypatch.undo()
+    daemon.settle()
+    assert daemon.done[0].source.name == "new.jpg"
+    assert len(daemon.done) == 5
+
+
+def test_a_photo_that_takes_long_holds_up_nobody(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    """While a live photo is nearly there the archive stands back, but not for longer."""
+    dcim = tmp_path / "DCIM"
+    dcim.mkdir()
+    daemon = start(workers=2)
+    daemon.settle()
+    hidden = dcim / ".slow.tmp"
+    hidden.write_bytes(draw_photo(RED, size=(4000, 3000)))
+    hidden.rename(dcim / "slow.png")
+    daemon.until(lambda: daemon.pipeline.outstanding == 1)
+    sent = time.monotonic()
+    assert daemon.pipeline.hurry(sent) > 0
+    assert daemon.pipeline.hurry(sent + 1.0) == 0
+    daemon.settle()
+    assert daemon.pipeline.hurry(sent) == 0
 
 
 def test_the_same_bytes_twice_are_filed_once(start: Callable[..., Daemon]) -> None:
@@ -509,7 +561,7 @@ def test_while_a_photo_is_filed_no_worker_lacks_the_next(
 
     def make_part(library: Library, *arguments: Any) -> Part:
         if len(daemon.pipeline.intake):
-            rooms.append(daemon.pipeline.workers.room)
+            rooms.append(daemon.pipeline.workers.room())
         return real(library, *arguments)
 
     monkeypatch.setattr(Library, "make_part", make_part)

@@ -65,9 +65,9 @@ def opened(tmp_path) -> Iterator:
 
 
 @contextmanager
-def running(count=1, bundle=TINY, **limits):
+def running(count=1, bundle=TINY, express=False, **limits):
     before = descriptors(), children()
-    workers = Workers(bundle, count, 1, Limits(**limits))
+    workers = Workers(bundle, count, 1, Limits(**limits), express)
     try:
         workers.start()
         yield workers
@@ -105,6 +105,11 @@ def collected(workers, count, seconds=60.0):
         assert time.monotonic() < until, f"only {answers}"
         answers += workers.collect(1.0)
     return sorted(answers, key=lambda answer: answer.job)
+
+
+def one_behind(workers, job):
+    workers.submit(job, behind=True)
+    return collected(workers, 1)[0]
 
 
 def one(workers, job):
@@ -313,20 +318,20 @@ def test_companions_are_judged_each_with_and_without_a_photo(shared_worker, open
 
 def test_what_may_not_be_submitted(shared_worker, opened, draw_photo):
     photo = opened(draw_photo())
-    assert shared_worker.room == 2
+    assert shared_worker.room() == 2
     shared_worker.submit(Job(1, photo))
     with pytest.raises(ValueError, match="there already"):
         shared_worker.submit(Job(1, photo))
     with pytest.raises(ValueError, match="companions"):
         shared_worker.submit(Job(2, photo, (photo,) * 201))
     shared_worker.submit(Job(2, photo, (photo,) * 200))
-    assert shared_worker.room == 0
+    assert shared_worker.room() == 0
     with pytest.raises(ValueError, match="no room"):
         shared_worker.submit(Job(3, photo))
     first, second = collected(shared_worker, 2)
     assert first.seen == second.seen
     assert second.companions == (None,) * 200
-    assert shared_worker.room == 2
+    assert shared_worker.room() == 2
 
 
 def test_many_photos_through_two_workers(opened, draw_photo):
@@ -335,11 +340,25 @@ def test_many_photos_through_two_workers(opened, draw_photo):
         assert len(set(workers.pids())) == 2
         answers, todo = [], list(enumerate(photos))
         while len(answers) < len(photos):
-            while workers.room and todo:
+            while workers.room() and todo:
                 workers.submit(Job(*todo.pop(0)))
             answers += workers.collect(30.0)
         assert sorted(answer.job for answer in answers) == list(range(30))
         assert all(answer.seen for answer in answers)
+
+
+def test_one_worker_that_has_loaded_the_bundle_is_enough_to_begin(opened, draw_photo):
+    workers = Workers(TINY, 2, 1, Limits())
+    try:
+        workers.begin()
+        (first,) = workers.pids()
+        workers.start()
+        assert len(workers.pids()) == 2
+        stand_still(workers.pids()[1])
+        assert workers.pids()[0] == first
+        assert one(workers, Job(1, opened(draw_photo()))).seen
+    finally:
+        workers.close()
 
 
 def test_a_bundle_whose_path_is_not_utf8(tmp_path, opened, draw_photo):
@@ -347,6 +366,66 @@ def test_a_bundle_whose_path_is_not_utf8(tmp_path, opened, draw_photo):
     shutil.copytree(TINY, odd)
     with running(bundle=odd) as workers:
         assert one(workers, Job(1, opened(draw_photo()))).seen
+
+
+# Live photos before an archive
+
+
+def all_ready(workers):
+    until(lambda: workers._listen(0.01, None) or all(slot.ready for slot in workers._slots))
+
+
+def test_what_is_behind_leaves_the_first_worker_free(opened, draw_photo):
+    with running(count=2, express=True, seconds=6.0) as workers:
+        assert one_behind(workers, Job(1, opened(draw_photo()))).seen
+        all_ready(workers)
+        assert len(workers.pids()) == 3
+        for number in (2, 3):
+            workers.submit(Job(number, opened(HANGS)), behind=True)
+        assert (workers.room(behind=True), workers.room()) == (2, 3)
+        for number in (2, 3):
+            until_begun(workers, number)
+        workers.submit(Job(4, opened(draw_photo())))
+        (answer,) = workers.collect(60.0)
+        assert answer.job == 4
+        assert answer.seen
+        assert [each.failed for each in collected(workers, 2)] == ["took longer than 6 s"] * 2
+
+
+def test_all_that_is_behind_is_nicer(opened, draw_photo):
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    with running(count=2, express=True) as workers:
+        one_behind(workers, Job(1, opened(draw_photo())))
+        all_ready(workers)
+        nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers.pids()]
+        assert nice == [ours, min(19, ours + 15), min(19, ours + 15)]
+
+
+def test_nobody_stands_in_for_the_first_worker_when_nothing_is_behind(
+    opened, draw_photo, monkeypatch
+):
+    monkeypatch.setattr(pool, "_LINGER", 0.5)
+    with running(count=2, express=True) as workers:
+        assert one(workers, Job(1, opened(draw_photo()))).seen
+        assert len(workers.pids()) == 2
+        one_behind(workers, Job(2, opened(draw_photo())))
+        assert len(workers.pids()) == 3
+        until(lambda: workers.collect(0.05) or len(workers.pids()) == 2)
+        one_behind(workers, Job(3, opened(draw_photo())))
+        assert len(workers.pids()) == 3
+
+
+def test_a_job_that_is_repeated_alone_holds_up_none_of_the_other_kind(opened, draw_photo):
+    with running(count=2, express=True) as workers:
+        one_behind(workers, Job(1, opened(draw_photo())))
+        all_ready(workers)
+        for number in (2, 3, 4, 5):
+            workers.submit(Job(number, opened(SLOW)), behind=True)
+        until_begun(workers, 2)
+        for pid in workers.pids()[1:]:
+            os.kill(pid, signal.SIGKILL)
+        assert one(workers, Job(6, opened(draw_photo()))).job == 6
+        assert all(answer.seen for answer in collected(workers, 4))
 
 
 # Waiting
@@ -402,7 +481,7 @@ def test_a_death_with_two_in_hand_costs_neither(opened, draw_photo):
         workers.submit(Job(2, opened(draw_photo())))
         until_begun(workers, 1)
         os.kill(workers.pids()[0], signal.SIGKILL)
-        assert workers.room == 0
+        assert workers.room() == 0
         first, second = collected(workers, 2)
         assert first.seen.width == 9000
         assert second.seen.width == 320

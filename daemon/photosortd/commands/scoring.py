@@ -36,7 +36,7 @@ def answers(
     found: dict[int, Answer] = {}
     for number, file in enumerate(files):
         while number not in found:
-            while waiting and workers.room:
+            while waiting and workers.room():
                 index, name = waiting.popleft()
                 try:
                     held[index] = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

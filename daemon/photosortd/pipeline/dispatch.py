@@ -12,6 +12,9 @@ from photosortd.records import Stamp
 from photosortd.vision.worker import Answer, Job, Workers
 from photosortd.watch import Watcher
 
+MOMENT = 0.25
+"""Seconds that most photos are at most with a worker. One that takes longer holds up nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outstanding:
@@ -40,6 +43,7 @@ class Dispatch:
         self._companions = companions
         self._jobs: dict[int, Outstanding] = {}
         self._number = 0
+        self._hurried = float("-inf")  # when a live photo set out last
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -63,10 +67,23 @@ class Dispatch:
         else:
             companions = tuple(self._companions.gather(trip, now, wall))
             out = Outstanding(trip, descriptor, companions)
+        if trip.live:
+            self._hurried = now
         self._number += 1
         self._jobs[self._number] = out
         descriptors = tuple(each.descriptor for each in out.companions)
-        self._workers.submit(Job(self._number, out.photo, descriptors, trip.last))
+        job = Job(self._number, out.photo, descriptors, trip.last)
+        self._workers.submit(job, behind=not trip.live)
+
+    def is_live(self, answer: Answer) -> bool:
+        """Whether it is about a photo that goes before the archive."""
+        return self._jobs[answer.job].trip.live
+
+    def hurry(self, now: float) -> float:
+        """For how many seconds the archive may stand back: a live photo will be there soon."""
+        if not any(out.trip.live for out in self._jobs.values()):
+            return 0.0
+        return max(0.0, self._hurried + MOMENT - now)
 
     def take(self, answer: Answer) -> Outstanding:
         """The trip that an answer is about; it is the caller's to close."""

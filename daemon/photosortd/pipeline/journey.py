@@ -81,6 +81,19 @@ class Pipeline:
         if self.gate is not None:
             self.gate.between = between
 
+    @property
+    def has_room(self) -> bool:
+        """Whether something waits for the workers that they have room for."""
+        return len(self.intake) > 0 and self.workers.room(behind=not self.intake.live) > 0
+
+    def is_live(self, answer: Answer) -> bool:
+        """Whether it is to be gone on with before others."""
+        return self._dispatch.is_live(answer)
+
+    def hurry(self, now: float) -> float:
+        """Seconds for which answers that are not live are better not gone on with."""
+        return self._dispatch.hurry(now)
+
     def drop(self) -> None:
         """Let go of everything in hand; a scan finds it again."""
         self._dispatch.drop()
@@ -89,10 +102,10 @@ class Pipeline:
 
     def feed(self, now: float, wall: float) -> None:
         """Give the workers what they have room for, if the library can take what comes of it."""
-        wanted = len(self.intake) > 0 and self.workers.room > 0
+        wanted = self.has_room
         if self.gate is not None and (self.gate.is_due(now) or wanted):
             wanted &= self.gate.pass_through(now, wall)
-        while wanted and self.workers.room and not self._is_probing():
+        while wanted and self.has_room and not self._is_probing():
             trip = self.intake.next()
             if trip is None:
                 break

@@ -7,7 +7,6 @@ import logging
 import os
 import select
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -72,7 +71,7 @@ class Service:
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
         self._check_at = 0.0
-        self._answers: deque[Answer] = deque()  # of the workers, not yet looked at
+        self._answers: list[Answer] = []  # of the workers, not yet gone on with; live ones first
 
     def done(self, done: Done) -> None:
         """The pipeline's `on_done`."""
@@ -191,7 +190,8 @@ class Service:
             self._notifier.watchdog()
 
     def _scan(self, pipeline: Pipeline, wall: float) -> None:
-        """Let the running scan go on for a moment, as long as there is little in the queue."""
+        """Let the running scan go on for a moment, as long as there is little in the queue, and
+        nothing that an event named."""
         until = time.monotonic() + SCAN_SLICE
         few = 2 * max(1, pipeline.workers.count) + 2
         while pipeline.intake.untried < few and time.monotonic() < until:
@@ -202,27 +202,43 @@ class Service:
             news = pipeline.intake.consider(listing, now, wall, live=live)
             if news:
                 pipeline.watcher.unnamed(listing.root, news)
+            if pipeline.watcher.hinted:
+                return
 
     def _wait(self) -> None:
-        """Sleep until an answer, an event, a signal, or the next thing that is due."""
-        self._collect(self._patience(time.monotonic()), self._flags.wake)
-        while self._answers:
+        """Sleep until an answer, an event, a signal, or the next thing that is due.
+
+        One answer a turn: a live photo may have come while it was filed. None of the archive's
+        while a live one is nearly there: it would wait for the disk.
+        """
+        now = time.monotonic()
+        patience = self._patience(now)
+        self._collect(
+            min(patience, self._hurry(now)) if self._answers else patience, self._flags.wake
+        )
+        self._flags.silence()
+        if self._answers and not self._hurry(time.monotonic()):
             # First the next photo for whoever is idle now: the disk takes a while to file this one.
             self._pipeline.feed(time.monotonic(), time.time())
             self._go_on()
-        self._flags.silence()
+
+    def _hurry(self, now: float) -> float:
+        """Seconds for which the first answer is better not gone on with."""
+        live = bool(self._answers) and self._pipeline.is_live(self._answers[0])
+        return 0.0 if live else self._pipeline.hurry(now)
 
     def _collect(self, seconds: float, wake: int | None = None) -> None:
-        """Wait for answers, unless some are left: the world may have failed on one before them."""
-        self._answers += self._pipeline.workers.collect(0.0 if self._answers else seconds, wake)
+        """Wait for answers. Live ones go first."""
+        self._answers += self._pipeline.workers.collect(seconds, wake)
+        self._answers.sort(key=lambda answer: not self._pipeline.is_live(answer))
 
     def _go_on(self) -> None:
-        self._pipeline.answered(self._answers.popleft(), time.monotonic(), time.time())
+        self._pipeline.answered(self._answers.pop(0), time.monotonic(), time.time())
 
     def _patience(self, now: float) -> float:
         pipeline = self._pipeline
         busy = pipeline.watcher.scanning and pipeline.intake.untried == 0
-        can_feed = len(pipeline.intake) > 0 and pipeline.workers.room and not pipeline.trouble
+        can_feed = pipeline.has_room and not pipeline.trouble
         over = self._once and self._is_finished()
         if busy or can_feed or over or self._flags.stop or self._flags.reload:
             return 0.0

@@ -112,6 +112,11 @@ class Watcher:
         return [Hint(source, arrived) for source, arrived in named.items()]
 
     @property
+    def hinted(self) -> bool:
+        """Whether there are events that hints() has not told yet."""
+        return len(self._inbox) > 0
+
+    @property
     def scanning(self) -> bool:
         """Whether next_listing has something to come."""
         return any(root.scanning for root in self._roots.values())

@@ -19,7 +19,7 @@ from photosortd.vision.bundle import Bundle, read_bundle
 from photosortd.vision.classify import Classifier
 from photosortd.vision.decide import decide
 from photosortd.vision.decode import decode
-from photosortd.vision.worker.confine import confine, limit_memory, silence
+from photosortd.vision.worker.confine import confine, give_way, limit_memory, silence
 from photosortd.vision.worker.look import Look, look
 from photosortd.vision.worker.protocol import (
     MAX_COMPANIONS,
@@ -42,6 +42,7 @@ def main() -> None:
     if not packet:  # prepared, and not needed
         return
     hello = hello_of(packet)
+    give_way(hello.nice)
     limit_memory(hello.limits.memory)
     try:
         bundle = read_bundle(hello.bundle)  # hashed: it may have changed since it was tested

@@ -8,25 +8,27 @@ from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _OOM_SCORE = 500  # of 1000: under memory pressure the worker goes first, the daemon stays
-_NICE = 5  # the daemon, and whatever else the machine is for, comes first
 
 
 def confine(parent: int) -> None:
-    """Die with the parent, leave signals and the cores to it, be the first to go when memory runs
-    out."""
+    """Die with the parent, leave signals to it, be the first to go when memory runs out."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Service managers signal every process of a unit; the parent decides when we end.
         signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
-    with suppress(OSError):  # a sandbox may forbid it
-        os.nice(_NICE)
     try:
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
             file.write(str(_OOM_SCORE))
     except OSError:
         return  # a container may forbid it; the memory limit below holds all the same
+
+
+def give_way(nice: int) -> None:
+    """Leave the cores to others, as nice(2) counts it."""
+    with suppress(OSError):  # a sandbox may forbid it
+        os.nice(nice)
 
 
 def limit_memory(size: int) -> None:

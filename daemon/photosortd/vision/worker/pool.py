@@ -3,13 +3,19 @@
 Every job that was submitted gets exactly one answer. A worker that dies or hangs with one photo
 in hand costs that photo an attempt; with two in hand it costs neither, and each is repeated in a
 worker of its own. Uses the monotonic clock; never opens or closes a job's descriptors.
+
+Where there are several and live photos are to go before an archive, the archive is behind: it gets
+another process for the first one, which has nothing else to do then, and all of the archive's leave
+the cores to that. One process, or one core for each and no more, would have a live photo wait until
+what is half done in its place is done.
 """
 
 import logging
 import select
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from photosortd.errors import BundleError, PhotosortdError, WorldError
 from photosortd.records import Limits, printable
@@ -22,6 +28,9 @@ _RESTART_TRIES = 5
 _BACKOFF = 0.25  # seconds, doubled with each failed start in a row
 _PACE = 1.0  # seconds between two starts of one worker, so that dying at rest is no busy loop
 _REPEATS = 3
+_NICE = 5  # the daemon, and whatever else the machine is for, comes first
+_NICER = 15  # and the worker that has live photos alone
+_LINGER = 60.0  # seconds without a job behind after which nobody stands in for the first worker
 _LONGEST = 86_400.0  # seconds; poll counts milliseconds in 32 bits
 
 log = logging.getLogger(__name__)
@@ -30,64 +39,70 @@ log = logging.getLogger(__name__)
 class Workers:
     """`count` processes that look at photos. To be used from one thread, which outlives them."""
 
-    def __init__(self, bundle_dir: str, count: int, threads: int, limits: Limits) -> None:
+    def __init__(
+        self, bundle_dir: str, count: int, threads: int, limits: Limits, express: bool = False
+    ) -> None:
+        """`express`: jobs that are not behind find the first of several workers free."""
+        self.count = count
         self._hello = Hello(bundle_dir, threads, limits)
         self._limits = limits
-        self._slots = [Slot() for _ in range(count)]
+        self._express = express and count > 1
+        self._slots = [Slot() for _ in range(count + self._express)]
+        self._behind_until = 0.0  # the last one is there while there are jobs that are behind
         self._waiting: deque[Task] = deque()
         self._answers: list[Answer] = []
         self._dying: list[Process] = []
-        self._categories = 0  # of the bundle, as the first worker that was ready told
+        self._categories = 0  # of the bundle, as the first worker that was ready told; 0: none was
 
-    @property
-    def count(self) -> int:
-        return len(self._slots)
-
-    @property
-    def room(self) -> int:
+    def room(self, behind: bool = False) -> int:
         """How many more jobs may be submitted now."""
-        in_hand = sum(len(slot.tasks) for slot in self._slots)
-        return OUTSTANDING * len(self._slots) - in_hand - len(self._waiting) - len(self._answers)
+        free = sum(OUTSTANDING - len(slot.tasks) for slot in self._for(behind))
+        waiting = sum(task.behind == behind for task in self._waiting)
+        return max(0, free - waiting - len(self._answers))
 
     def pids(self) -> tuple[int, ...]:
         return tuple(slot.process.pid for slot in self._slots if slot.process is not None)
 
     def begin(self) -> None:
-        """Start the processes, and wait for nothing; `start` does."""
+        """Start the first process, and wait for nothing; `start` does."""
         self._tend()
 
     def start(self, between: Callable[[], None] = nothing) -> None:
-        """Start the processes where they are not, and wait until each has loaded the bundle.
+        """Start the processes where they are not, and wait until one has loaded the bundle.
 
+        The others begin then: one alone is sooner ready, and what it has loaded they can load.
         `between` is called every second meanwhile; what it raises ends them and passes on.
-        Raises BundleError if one refuses it or dies on it again and again, WorldError if
+        Raises BundleError if the first refuses it or dies on it again and again, WorldError if
         processes or their threads cannot be had, or are killed from outside.
         """
         try:
-            self._listen(0.0, None)  # first: since they began, any deadline may have gone by
-            while not all(slot.ready for slot in self._slots):
+            self._listen(0.0, None)  # first: since it began, any deadline may have gone by
+            while not any(slot.ready for slot in self._slots):
                 self._tend()
                 for slot in self._slots:
                     if slot.blame is not None and slot.hopeless:
                         raise slot.blame
                 between()
                 self._listen(GLANCE, None)
+            self._tend()
         except BaseException:
             self.close()
             raise
 
-    def submit(self, job: Job) -> None:
-        """Hand over one job. Raises ValueError without `room`, for an id that is in use, and for
-        more than 200 companions.
+    def submit(self, job: Job, behind: bool = False) -> None:
+        """Hand over one job; if it is `behind`, others go before it. Raises ValueError without
+        `room`, for an id that is in use, and for more than 200 companions.
         """
-        if self.room <= 0:
+        if not self.room(behind):
             raise ValueError("no room for another job")
         if len(job.companions) > protocol.MAX_COMPANIONS:
             raise ValueError(f"more than {protocol.MAX_COMPANIONS} companions")
         tasks = [*self._waiting, *(task for slot in self._slots for task in slot.tasks.values())]
         if any(task.job.id == job.id for task in tasks):
             raise ValueError(f"job {job.id} is there already")
-        self._waiting.append(Task(job))
+        if behind:
+            self._behind_until = time.monotonic() + _LINGER
+        self._waiting.append(Task(job, behind))
         self._dispatch()
 
     def collect(self, timeout: float, wake: int | None = None) -> list[Answer]:
@@ -139,7 +154,7 @@ class Workers:
         times = [now + timeout]
         for slot in self._slots:
             if slot.process is None:
-                times.append(slot.not_before)
+                times += [slot.not_before] if self._may_start(slot, now) else []
             elif (deadline := slot.deadline(self._limits.seconds)) is not None:
                 times.append(deadline)
         return max(0.0, min(times) - now)
@@ -202,15 +217,28 @@ class Workers:
             if deadline is not None and now >= deadline:
                 limit = self._limits.seconds if slot.ready else START_SECONDS
                 self._died(slot, f"took longer than {limit:g} s")
-            if slot.process is None and now >= slot.not_before:
+            if slot.process is None and now >= slot.not_before and self._may_start(slot, now):
                 self._start(slot, now)
+            elif slot.process is not None and not slot.tasks and self._is_idle(slot, now):
+                self._bury(slot)
+                slot.ready = False
         self._dispatch()
+
+    def _may_start(self, slot: Slot, now: float) -> bool:
+        """The first one finds out whether the bundle can be loaded."""
+        if slot is self._slots[0]:
+            return True
+        return self._categories > 0 and not self._is_idle(slot, now)
+
+    def _is_idle(self, slot: Slot, now: float) -> bool:
+        """Whether it stands in for the first one, and there is nothing to do so for."""
+        return self._express and slot is self._slots[-1] and now >= self._behind_until
 
     def _start(self, slot: Slot, now: float) -> None:
         slot.ready, slot.said, slot.refused, slot.starved = False, "", False, False
         slot.started = slot.since = now
         try:
-            slot.process = Process.start(self._hello)
+            slot.process = Process.start(replace(self._hello, nice=self._nice(slot)))
         except OSError as error:
             self._not_started(slot, WorldError(f"a worker cannot be started: {error.strerror}"))
 
@@ -253,14 +281,31 @@ class Workers:
             self._dying.append(slot.process)
         slot.process = None
 
+    def _nice(self, slot: Slot) -> int:
+        if not self._express:
+            return _NICE
+        return 0 if slot is self._slots[0] else _NICER
+
+    def _for(self, behind: bool) -> Sequence[Slot]:
+        """The workers that such jobs go to."""
+        if not self._express:
+            return self._slots
+        others = self._slots[1:]
+        if not behind:
+            return self._slots[:-1]
+        return others if any(slot.ready for slot in others) else self._slots[:1]
+
     def _dispatch(self) -> None:
         """Give waiting jobs to workers, in order, the idlest worker first."""
-        while self._waiting:
-            takers = [slot for slot in self._slots if slot.takes(self._waiting[0])]
-            if not takers:
-                # Nobody overtakes: a job that must be alone would wait for ever.
-                return
-            self._hand(min(takers, key=lambda slot: len(slot.tasks)), self._waiting.popleft())
+        stuck: set[bool] = set()
+        for task in tuple(self._waiting):
+            takers = [slot for slot in self._for(task.behind) if slot.takes(task)]
+            if takers and task.behind not in stuck:
+                self._waiting.remove(task)
+                self._hand(min(takers, key=lambda slot: len(slot.tasks)), task)
+            else:
+                # None of its like overtakes it: one that must be alone would wait for ever.
+                stuck.add(task.behind)
 
     def _hand(self, slot: Slot, task: Task) -> None:
         assert slot.process is not None
@@ -273,7 +318,7 @@ class Workers:
         slot.process.send(protocol.job_packet(job), [*photos, *job.companions])
 
     def _complain(self) -> None:
-        for slot in self._slots:
+        for slot in self._slots[: self.count]:  # without the one that stands in, others go on
             if slot.blame is not None and slot.failures >= _RESTART_TRIES:
                 slot.failures = 0
                 raise WorldError(str(slot.blame))

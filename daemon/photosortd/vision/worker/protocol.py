@@ -59,6 +59,7 @@ class Hello:
     bundle: str
     threads: int
     limits: Limits
+    nice: int = 0  # how far it leaves the cores to others
     golden: bool = False  # look at the bundle's golden images, answer `ready` or `refused`, end
 
 

@@ -21,6 +21,7 @@ class Task:
     """A job on its way to an answer."""
 
     job: Job
+    behind: bool = False  # live photos go before it
     alone: bool = False  # it was there when a worker died with two in hand
     repeats: int = 0  # times that a worker died before it began with it
     begun: float | None = None
