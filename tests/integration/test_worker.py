@@ -398,7 +398,7 @@ def test_all_that_is_behind_is_nicer(opened, draw_photo):
         one_behind(workers, Job(1, opened(draw_photo())))
         all_ready(workers)
         nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers.pids()]
-        assert nice == [ours, min(19, ours + 15), min(19, ours + 15)]
+        assert nice == [ours, 19, 19]
 
 
 def test_nobody_stands_in_for_the_first_worker_when_nothing_is_behind(

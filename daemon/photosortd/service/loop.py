@@ -164,6 +164,7 @@ class Service:
             self._missed = False
             pipeline.watcher.request_scan()
         self._hear(pipeline, now, wall)
+        pipeline.feed(time.monotonic(), wall)  # what has just arrived waits for no scan
         if not self._missed:
             self._scan(pipeline, wall)
         pipeline.feed(time.monotonic(), wall)

@@ -4,10 +4,9 @@ Every job that was submitted gets exactly one answer. A worker that dies or hang
 in hand costs that photo an attempt; with two in hand it costs neither, and each is repeated in a
 worker of its own. Uses the monotonic clock; never opens or closes a job's descriptors.
 
-Where there are several and live photos are to go before an archive, the archive is behind: it gets
-another process for the first one, which has nothing else to do then, and all of the archive's leave
-the cores to that. One process, or one core for each and no more, would have a live photo wait until
-what is half done in its place is done.
+Where there are several, and live photos are to go before an archive, the archive's are behind: the
+first worker takes none of them, another process stands in for it while there are any, and all
+others leave the cores to it. Else a live photo would wait until what is half done is done.
 """
 
 import logging
@@ -29,7 +28,7 @@ _BACKOFF = 0.25  # seconds, doubled with each failed start in a row
 _PACE = 1.0  # seconds between two starts of one worker, so that dying at rest is no busy loop
 _REPEATS = 3
 _NICE = 5  # the daemon, and whatever else the machine is for, comes first
-_NICER = 15  # and the worker that has live photos alone
+_NICER = 19  # and the worker that has live photos alone
 _LINGER = 60.0  # seconds without a job behind after which nobody stands in for the first worker
 _LONGEST = 86_400.0  # seconds; poll counts milliseconds in 32 bits
 
@@ -43,7 +42,7 @@ class Workers:
         self, bundle_dir: str, count: int, threads: int, limits: Limits, express: bool = False
     ) -> None:
         """`express`: jobs that are not behind find the first of several workers free."""
-        self.count = count
+        self.count = count  # less the one that stands in
         self._hello = Hello(bundle_dir, threads, limits)
         self._limits = limits
         self._express = express and count > 1
@@ -56,6 +55,7 @@ class Workers:
 
     def room(self, behind: bool = False) -> int:
         """How many more jobs may be submitted now."""
+        behind &= self._express
         free = sum(OUTSTANDING - len(slot.tasks) for slot in self._for(behind))
         waiting = sum(task.behind == behind for task in self._waiting)
         return max(0, free - waiting - len(self._answers))
@@ -100,9 +100,10 @@ class Workers:
         tasks = [*self._waiting, *(task for slot in self._slots for task in slot.tasks.values())]
         if any(task.job.id == job.id for task in tasks):
             raise ValueError(f"job {job.id} is there already")
-        if behind:
+        task = Task(job, behind and self._express)
+        if task.behind:
             self._behind_until = time.monotonic() + _LINGER
-        self._waiting.append(Task(job, behind))
+        self._waiting.append(task)
         self._dispatch()
 
     def collect(self, timeout: float, wake: int | None = None) -> list[Answer]:
@@ -287,12 +288,13 @@ class Workers:
         return 0 if slot is self._slots[0] else _NICER
 
     def _for(self, behind: bool) -> Sequence[Slot]:
-        """The workers that such jobs go to."""
+        """The workers that jobs go to which are behind, or are not."""
         if not self._express:
             return self._slots
-        others = self._slots[1:]
         if not behind:
             return self._slots[:-1]
+        others = self._slots[1:]
+        # Until one of them is there the first one does it: better than to wait.
         return others if any(slot.ready for slot in others) else self._slots[:1]
 
     def _dispatch(self) -> None:
