@@ -31,7 +31,16 @@ from photosortd.records import Limits, Seen
 from photosortd.vision import MAX_THUMBNAIL
 from photosortd.vision.bundle import Category, write_bundle
 from photosortd.vision.decide import decide
-from photosortd.vision.worker import Answer, Job, Workers, fingerprint, pool, process, selftest
+from photosortd.vision.worker import (
+    Answer,
+    Job,
+    Workers,
+    crew,
+    fingerprint,
+    pool,
+    process,
+    selftest,
+)
 from photosortd.vision.worker.protocol import (
     ProtocolError,
     answer_of,
@@ -392,6 +401,17 @@ def test_what_is_behind_leaves_the_first_worker_free(opened, draw_photo):
         assert [each.failed for each in collected(workers, 2)] == ["took longer than 6 s"] * 2
 
 
+def test_one_worker_alone_takes_everything_in_its_order(opened, draw_photo):
+    with running(express=True) as workers:
+        workers.submit(Job(1, opened(SLOW)), behind=True)
+        workers.submit(Job(2, opened(draw_photo())))
+        assert workers.room() == workers.room(behind=True) == 0
+        assert len(workers.pids()) == 1
+        first, second = collected(workers, 2)
+        assert first.seen
+        assert second.seen
+
+
 def test_all_that_is_behind_is_nicer(opened, draw_photo):
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     with running(count=2, express=True) as workers:
@@ -404,7 +424,7 @@ def test_all_that_is_behind_is_nicer(opened, draw_photo):
 def test_nobody_stands_in_for_the_first_worker_when_nothing_is_behind(
     opened, draw_photo, monkeypatch
 ):
-    monkeypatch.setattr(pool, "_LINGER", 0.5)
+    monkeypatch.setattr(crew, "_LINGER", 0.5)
     with running(count=2, express=True) as workers:
         assert one(workers, Job(1, opened(draw_photo()))).seen
         assert len(workers.pids()) == 2

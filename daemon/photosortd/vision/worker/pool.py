@@ -3,33 +3,27 @@
 Every job that was submitted gets exactly one answer. A worker that dies or hangs with one photo
 in hand costs that photo an attempt; with two in hand it costs neither, and each is repeated in a
 worker of its own. Uses the monotonic clock; never opens or closes a job's descriptors.
-
-Where there are several, and live photos are to go before an archive, the archive's are behind: the
-first worker takes none of them, another process stands in for it while there are any, and all
-others leave the cores to it. Else a live photo would wait until what is half done is done.
 """
 
 import logging
 import select
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from photosortd.errors import BundleError, PhotosortdError, WorldError
 from photosortd.records import Limits, printable
 from photosortd.vision.worker import protocol
+from photosortd.vision.worker.crew import Crew
 from photosortd.vision.worker.process import Process
 from photosortd.vision.worker.protocol import Answer, Hello, Job, ProtocolError
-from photosortd.vision.worker.slot import GLANCE, OUTSTANDING, START_SECONDS, Slot, Task, nothing
+from photosortd.vision.worker.slot import GLANCE, START_SECONDS, Slot, Task, nothing
 
 _RESTART_TRIES = 5
 _BACKOFF = 0.25  # seconds, doubled with each failed start in a row
 _PACE = 1.0  # seconds between two starts of one worker, so that dying at rest is no busy loop
 _REPEATS = 3
-_NICE = 5  # the daemon, and whatever else the machine is for, comes first
-_NICER = 19  # and the worker that has live photos alone
-_LINGER = 60.0  # seconds without a job behind after which nobody stands in for the first worker
 _LONGEST = 86_400.0  # seconds; poll counts milliseconds in 32 bits
 
 log = logging.getLogger(__name__)
@@ -42,23 +36,24 @@ class Workers:
         self, bundle_dir: str, count: int, threads: int, limits: Limits, express: bool = False
     ) -> None:
         """`express`: jobs that are not behind find the first of several workers free."""
-        self.count = count  # less the one that stands in
+        self._crew = Crew(count, express)
+        self._slots = self._crew.slots
         self._hello = Hello(bundle_dir, threads, limits)
         self._limits = limits
-        self._express = express and count > 1
-        self._slots = [Slot() for _ in range(count + self._express)]
-        self._behind_until = 0.0  # the last one is there while there are jobs that are behind
         self._waiting: deque[Task] = deque()
         self._answers: list[Answer] = []
         self._dying: list[Process] = []
         self._categories = 0  # of the bundle, as the first worker that was ready told; 0: none was
 
+    @property
+    def count(self) -> int:
+        return self._crew.count
+
     def room(self, behind: bool = False) -> int:
         """How many more jobs may be submitted now."""
-        behind &= self._express
-        free = sum(OUTSTANDING - len(slot.tasks) for slot in self._for(behind))
+        behind &= self._crew.express
         waiting = sum(task.behind == behind for task in self._waiting)
-        return max(0, free - waiting - len(self._answers))
+        return max(0, self._crew.free(behind) - waiting - len(self._answers))
 
     def pids(self) -> tuple[int, ...]:
         return tuple(slot.process.pid for slot in self._slots if slot.process is not None)
@@ -100,9 +95,8 @@ class Workers:
         tasks = [*self._waiting, *(task for slot in self._slots for task in slot.tasks.values())]
         if any(task.job.id == job.id for task in tasks):
             raise ValueError(f"job {job.id} is there already")
-        task = Task(job, behind and self._express)
-        if task.behind:
-            self._behind_until = time.monotonic() + _LINGER
+        task = Task(job, behind and self._crew.express)
+        self._crew.note(task, time.monotonic())
         self._waiting.append(task)
         self._dispatch()
 
@@ -155,7 +149,7 @@ class Workers:
         times = [now + timeout]
         for slot in self._slots:
             if slot.process is None:
-                times += [slot.not_before] if self._may_start(slot, now) else []
+                times += [slot.not_before] if self._wants(slot, now) else []
             elif (deadline := slot.deadline(self._limits.seconds)) is not None:
                 times.append(deadline)
         return max(0.0, min(times) - now)
@@ -218,28 +212,22 @@ class Workers:
             if deadline is not None and now >= deadline:
                 limit = self._limits.seconds if slot.ready else START_SECONDS
                 self._died(slot, f"took longer than {limit:g} s")
-            if slot.process is None and now >= slot.not_before and self._may_start(slot, now):
+            wanted = self._wants(slot, now)
+            if slot.process is None and now >= slot.not_before and wanted:
                 self._start(slot, now)
-            elif slot.process is not None and not slot.tasks and self._is_idle(slot, now):
+            elif slot.process is not None and not slot.tasks and not wanted:
                 self._bury(slot)
                 slot.ready = False
         self._dispatch()
 
-    def _may_start(self, slot: Slot, now: float) -> bool:
-        """The first one finds out whether the bundle can be loaded."""
-        if slot is self._slots[0]:
-            return True
-        return self._categories > 0 and not self._is_idle(slot, now)
-
-    def _is_idle(self, slot: Slot, now: float) -> bool:
-        """Whether it stands in for the first one, and there is nothing to do so for."""
-        return self._express and slot is self._slots[-1] and now >= self._behind_until
+    def _wants(self, slot: Slot, now: float) -> bool:
+        return self._crew.wants(slot, now, proven=self._categories > 0)
 
     def _start(self, slot: Slot, now: float) -> None:
         slot.ready, slot.said, slot.refused, slot.starved = False, "", False, False
         slot.started = slot.since = now
         try:
-            slot.process = Process.start(replace(self._hello, nice=self._nice(slot)))
+            slot.process = Process.start(replace(self._hello, nice=self._crew.nice(slot)))
         except OSError as error:
             self._not_started(slot, WorldError(f"a worker cannot be started: {error.strerror}"))
 
@@ -282,32 +270,17 @@ class Workers:
             self._dying.append(slot.process)
         slot.process = None
 
-    def _nice(self, slot: Slot) -> int:
-        if not self._express:
-            return _NICE
-        return 0 if slot is self._slots[0] else _NICER
-
-    def _for(self, behind: bool) -> Sequence[Slot]:
-        """The workers that jobs go to which are behind, or are not."""
-        if not self._express:
-            return self._slots
-        if not behind:
-            return self._slots[:-1]
-        others = self._slots[1:]
-        # Until one of them is there the first one does it: better than to wait.
-        return others if any(slot.ready for slot in others) else self._slots[:1]
-
     def _dispatch(self) -> None:
-        """Give waiting jobs to workers, in order, the idlest worker first."""
+        """Give waiting jobs to workers, in order."""
         stuck: set[bool] = set()
         for task in tuple(self._waiting):
-            takers = [slot for slot in self._for(task.behind) if slot.takes(task)]
-            if takers and task.behind not in stuck:
-                self._waiting.remove(task)
-                self._hand(min(takers, key=lambda slot: len(slot.tasks)), task)
-            else:
+            slot = None if task.behind in stuck else self._crew.taker(task)
+            if slot is None:
                 # None of its like overtakes it: one that must be alone would wait for ever.
                 stuck.add(task.behind)
+                continue
+            self._waiting.remove(task)
+            self._hand(slot, task)
 
     def _hand(self, slot: Slot, task: Task) -> None:
         assert slot.process is not None
