@@ -146,12 +146,11 @@ class Eyes:
     A photo begins with `photo` and a score for each category, anything whole ends with `end`.
     """
 
-    def __init__(self, bundle: str, *_: int | Limits) -> None:
+    def __init__(self, bundle: str, *_: int | Limits, express: bool) -> None:
         self._names = read_bundle(bundle, hashes=False).names
         self._jobs: list[Job] = []
         self.count = 1
 
-    @property
     def room(self, behind: bool = False) -> int:
         return 4 - len(self._jobs)
 
