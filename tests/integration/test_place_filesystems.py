@@ -1,10 +1,8 @@
 """The same promises on real file systems: what each lacks, full disks, and power cuts."""
 
 import errno
-import fcntl
 import os
 import shutil
-import struct
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cutting import Disk, disk
 from photosortd.errors import PhotoError, WorldError
 from photosortd.place import Library, Wanted, kernel
 from photosortd.records import Method, PlaceMode
@@ -391,40 +390,34 @@ def test_a_read_only_library_says_so(mounted: Callable[[str], Path], shot: list[
         Library.open(str(at / "library"), None)
 
 
-def shut_down(mount: Path) -> None:
-    """FS_IOC_SHUTDOWN without flushing the log: the page cache is lost, as by a power cut."""
-    descriptor = os.open(mount, os.O_RDONLY)
-    try:
-        fcntl.ioctl(descriptor, 0x8004587D, struct.pack("I", 2))
-    finally:
-        os.close(descriptor)
+@pytest.fixture
+def platter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    """Of the kind that the test's parameter names."""
+    with disk(tmp_path, request.param) as platter:
+        yield platter
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["ext4", "xfs"])
+@pytest.mark.parametrize("platter", ["ext4", "xfs"], indirect=True)
 @pytest.mark.parametrize("mode", [PlaceMode.COPY, PlaceMode.HARDLINK])
-def test_a_real_power_cut_at_every_call(
-    mounted: Callable[[str], Path], tmp_path: Path, name: str, mode: PlaceMode
-) -> None:
+def test_a_real_power_cut_at_every_call(platter: Disk, mode: PlaceMode) -> None:
     """The cache is lost before the n-th call. What was intended survives even its source."""
-    at = mounted(name)
-    image = tmp_path / f"{name}.img"
+    at = platter.point
     number = intended = 0
     while True:
         source, library_path = at / f"DCIM{number}", at / f"library{number}"
         shot = tree({"IMG_1.HEIC": PHOTO, "IMG_1.MOV": MOVIE}, source)
         tree({"IMG_1.HEIC": b"theirs"}, library_path / "food")
-        os.sync()
+        platter.sync()
         memory = Memory()
-        machine = Machine(dies_at=number, cut=lambda: shut_down(at))
+        machine = Machine(dies_at=number, cut=platter.cut)
         memory.tick = machine.tick
         with suppress(PowerLoss), machine.running(), open_library(library_path, memory) as library:
             file_shot(library, memory, shot, "food", mode)
         machine.close()
         if not machine.off:
             break
-        unmount(at)
-        run("mount", "-o", "loop", str(image), str(at))
+        platter.power()
         memory.tick = lambda what: None
         survives = bool(memory.intents or memory.deeds)
         if survives:
@@ -443,13 +436,12 @@ def test_a_real_power_cut_at_every_call(
     assert intended >= 4
 
 
-def test_a_disk_that_dies_is_the_worlds_fault(
-    mounted: Callable[[str], Path], shot: list[Path], tmp_path: Path
-) -> None:
-    at = mounted("xfs")
+@pytest.mark.parametrize("platter", ["xfs"], indirect=True)
+def test_a_disk_that_dies_is_the_worlds_fault(platter: Disk, shot: list[Path]) -> None:
+    at = platter.point
     with Library.open(str(at / "library"), None) as library:
         place(library, shot[0])
-        shut_down(at)
+        platter.cut()
         with pytest.raises(WorldError, match="Input/output error; the disk fails"):
             place(library, shot[1])
         with pytest.raises(WorldError):
