@@ -148,11 +148,11 @@ class Eyes:
 
     def __init__(self, bundle: str, *_: int | Limits, express: bool) -> None:
         self._names = read_bundle(bundle, hashes=False).names
-        self._jobs: list[Job] = []
-        self.count = 1
+        self._jobs: list[tuple[Job, bool]] = []
+        self.count = 2
 
     def room(self, behind: bool = False) -> int:
-        return 4 - len(self._jobs)
+        return 4 - sum(each == behind for _, each in self._jobs)
 
     def begin(self) -> None:
         """They are there."""
@@ -161,11 +161,13 @@ class Eyes:
         between()
 
     def submit(self, job: Job, behind: bool = False) -> None:
-        self._jobs.append(job)
+        if not self.room(behind):
+            raise ValueError("no room for another job")
+        self._jobs.append((job, behind))
 
     def collect(self, timeout: float, wake: int | None = None) -> list[Answer]:
         jobs, self._jobs = self._jobs, []
-        return [self._look(job) for job in jobs]
+        return [self._look(job) for job, _ in jobs]
 
     def close(self) -> None:
         self._jobs.clear()

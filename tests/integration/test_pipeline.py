@@ -23,6 +23,7 @@ from photosortd.errors import PhotoError, WorldError
 from photosortd.filing import HalfFiled, Style
 from photosortd.ledger import Ledger, Version
 from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate
+from photosortd.pipeline.dispatch import IN_HAND
 from photosortd.place import Library, OpenSource, Part
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
@@ -557,19 +558,82 @@ def test_while_a_photo_is_filed_no_worker_lacks_the_next(
     start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon = start(once=True)
-    real, rooms = Library.make_part, []
+    real, found = Library.make_part, []
 
     def make_part(library: Library, *arguments: Any) -> Part:
         if len(daemon.pipeline.intake):
-            rooms.append(daemon.pipeline.workers.room())
+            enough = daemon.pipeline.outstanding >= IN_HAND - 1  # without this one
+            found.append(enough or daemon.pipeline.workers.room() == 0)
         return real(library, *arguments)
 
     monkeypatch.setattr(Library, "make_part", make_part)
     for seed in range(8):
         (daemon.dcim / f"{seed}.jpg").write_bytes(draw_photo(RED, seed=seed))
     daemon.until(lambda: len(daemon.tree()) == 8)
-    assert rooms
-    assert set(rooms) == {0}
+    assert found
+    assert all(found)
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_disk_that_is_slower_than_the_workers_keeps_few_photos_open(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, once: bool
+) -> None:
+    dcim = tmp_path / "DCIM"
+    dcim.mkdir()
+    for number in range(80):
+        (dcim / f"old-{number:02}.jpg").write_bytes(draw_photo(RED, seed=number))
+    age(dcim / "old-79.jpg")
+    daemon = start(workers=2, once=once)
+    real, in_hand = Library.make_part, []
+
+    def make_part(library: Library, *arguments: Any) -> Part:
+        time.sleep(0.02)  # the disk
+        in_hand.append(daemon.pipeline.outstanding)
+        return real(library, *arguments)
+
+    monkeypatch.setattr(Library, "make_part", make_part)
+    daemon.until(lambda: len(daemon.tree()) == 80, seconds=60)
+    assert max(in_hand) <= 2 * IN_HAND
+
+
+def test_live_photos_that_are_put_back_find_room_as_live_ones(
+    start: Callable[..., Daemon],
+) -> None:
+    """What stands in the way of ten of them goes: they have waited last, but are live."""
+    daemon = start(workers=2)
+    daemon.until(lambda: all(slot.ready for slot in daemon.pipeline.workers._slots[:2]))
+    daemon.library.mkdir(exist_ok=True)
+    (daemon.library / "red").write_text("in the way")
+    names = [f"{seed}.jpg" for seed in range(10)]
+    for seed, name in enumerate(names):
+        (daemon.dcim / f".{name}.tmp").write_bytes(draw_photo(RED, seed=seed))
+        (daemon.dcim / f".{name}.tmp").rename(daemon.dcim / name)
+    daemon.until(lambda: len(daemon.pipeline.intake) - daemon.pipeline.intake.untried > 8)
+    (daemon.library / "red").unlink()
+    daemon.until(lambda: daemon.tree() == [f"red/{name}" for name in names], seconds=60)
+    assert all(done.live for done in daemon.done)
+
+
+def test_a_stop_goes_on_with_what_is_answered_and_waits_for_nothing_else(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = start(workers=2)
+    for seed in range(4):
+        (daemon.dcim / f"{seed}.jpg").write_bytes(draw_photo(RED, seed=seed))
+    with monkeypatch.context() as patch:
+        patch.setattr(daemon.service, "_hurry", lambda now: 0.05)
+        daemon.until(lambda: len(daemon.service._answers) == 4)
+    waited: list[float] = []
+    collect = daemon.pipeline.workers.collect
+
+    def note(timeout: float, *more: Any) -> list[Answer]:
+        waited.append(timeout)
+        return collect(timeout, *more)
+
+    monkeypatch.setattr(daemon.pipeline.workers, "collect", note)
+    daemon.service._shutdown()
+    assert waited == [0.0] * 4
+    assert len(daemon.tree()) == 4
 
 
 def test_a_ledger_that_fails_too_keeps_that_photo_and_the_answer_for_the_next(

@@ -384,6 +384,10 @@ def all_ready(workers):
     until(lambda: workers._listen(0.01, None) or all(slot.ready for slot in workers._slots))
 
 
+def all_ready_but_the_last(workers):
+    until(lambda: workers._listen(0.01, None) or all(slot.ready for slot in workers._slots[:-1]))
+
+
 def test_what_is_behind_leaves_the_first_worker_free(opened, draw_photo):
     with running(count=2, express=True, seconds=6.0) as workers:
         assert one_behind(workers, Job(1, opened(draw_photo()))).seen
@@ -418,7 +422,7 @@ def test_all_that_is_behind_is_nicer(opened, draw_photo):
         one_behind(workers, Job(1, opened(draw_photo())))
         all_ready(workers)
         nice = [os.getpriority(os.PRIO_PROCESS, pid) for pid in workers.pids()]
-        assert nice == [ours, 19, 19]
+        assert nice == [ours, ours + 10, ours + 10]
 
 
 def test_nobody_stands_in_for_the_first_worker_when_nothing_is_behind(
@@ -808,6 +812,46 @@ def test_replacements_that_do_not_start_are_the_worlds_fault_and_lose_no_job(
         first, second = collected(workers, 2)
         assert first.seen
         assert second.seen
+
+
+def test_a_second_worker_that_does_not_start_holds_nothing_up(monkeypatch, opened, draw_photo):
+    workers = Workers(TINY, 2, 1, Limits())
+    try:
+        workers.begin()
+        with children_that(monkeypatch, "raise SystemExit(3)"):
+            workers.start()
+            # It is tried again and again, and is no trouble of those who can be looked after.
+            until(lambda: workers.collect(0.05) or workers._slots[1].failures > 5)
+            assert one(workers, Job(1, opened(draw_photo()))).seen
+        workers._slots[1].not_before = 0.0
+        until(lambda: workers.collect(0.05) or all(slot.ready for slot in workers._slots))
+    finally:
+        workers.close()
+
+
+def test_live_jobs_that_must_be_alone_are_not_overtaken_while_there_is_one_worker(
+    monkeypatch, opened, draw_photo
+):
+    """The others cannot be had, so the archive is for the first one, too."""
+    with running(count=2, express=True) as workers:
+        all_ready_but_the_last(workers)
+        first, second = workers.pids()
+        stand_still(first)
+        stand_still(second)
+        for number in (1, 2, 3, 4):
+            workers.submit(Job(number, opened(SLOW)))
+        with children_that(monkeypatch, "raise SystemExit(3)"):
+            os.kill(second, signal.SIGKILL)
+            os.kill(first, signal.SIGCONT)
+            found = []
+            for number in range(100, 130):
+                if workers.room(behind=True):
+                    workers.submit(Job(number, opened(draw_photo())), behind=True)
+                found += [answer.job for answer in workers.collect(1.0)]
+                if {1, 2, 3, 4} <= set(found):
+                    break
+            assert {1, 2, 3, 4} <= set(found)
+            assert len(found) < 12  # of the archive were none before them but those in hand
 
 
 def test_nonsense_from_a_child_is_its_end(monkeypatch, opened, draw_photo):

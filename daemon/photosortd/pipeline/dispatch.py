@@ -12,6 +12,10 @@ from photosortd.records import Stamp
 from photosortd.vision.worker import Answer, Job, Workers
 from photosortd.watch import Watcher
 
+IN_HAND = 4
+"""Photos of either kind for each worker, which has two of them at most: as many again may wait to
+be filed."""
+
 MOMENT = 0.25
 """Seconds that most photos are at most with a worker. One that takes longer holds up nobody."""
 
@@ -47,6 +51,10 @@ class Dispatch:
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    def in_hand(self, live: bool) -> int:
+        """How many are, of those that go before the archive or of the others."""
+        return sum(out.trip.live == live for out in self._jobs.values())
 
     def send(self, trip: Trip, now: float, wall: float) -> None:
         """Open the files of a shot and hand them to a worker, which must have room.

@@ -62,10 +62,19 @@ class Intake:
     def live(self) -> int:
         return len(self._live)
 
+    def peek(self) -> Trip | None:
+        """The next trip, live ones first, blocked ones last. One that was live when it was put back
+        is so still."""
+        queue = self._queue()
+        return queue[0] if queue else None
+
     def next(self) -> Trip | None:
-        """The next trip, live ones first, blocked ones last. It stays in hand until `release`."""
-        queue = self._live or self._backlog or self._blocked
+        """Take it out. It stays in hand until `release`."""
+        queue = self._queue()
         return queue.popleft() if queue else None
+
+    def _queue(self) -> deque[Trip]:
+        return self._live or self._backlog or self._blocked
 
     def put_back(self, trip: Trip, blocked: bool) -> None:
         """The world failed on it: it waits behind the others, which may fare better.

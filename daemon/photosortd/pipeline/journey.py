@@ -12,7 +12,7 @@ from photosortd.filing import HalfFiled
 from photosortd.ledger import Ledger
 from photosortd.pipeline.companions import Companions
 from photosortd.pipeline.decisions import Decisions
-from photosortd.pipeline.dispatch import Dispatch, Outstanding
+from photosortd.pipeline.dispatch import IN_HAND, Dispatch, Outstanding
 from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.outcomes import Outcomes, note_of
@@ -83,8 +83,15 @@ class Pipeline:
 
     @property
     def has_room(self) -> bool:
-        """Whether something waits for the workers that they have room for."""
-        return len(self.intake) > 0 and self.workers.room(behind=not self.intake.live) > 0
+        """Whether something waits for the workers that they have room for.
+
+        What they have answered and nobody has gone on with yet is in hand, too: a disk that is
+        slower than they are must not have ever more open files wait for it.
+        """
+        trip = self.intake.peek()
+        if trip is None or self._dispatch.in_hand(trip.live) >= IN_HAND * self.workers.count:
+            return False
+        return self.workers.room(behind=not trip.live) > 0
 
     def is_live(self, answer: Answer) -> bool:
         """Whether it is to be gone on with before others."""

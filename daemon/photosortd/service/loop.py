@@ -276,8 +276,8 @@ class Service:
         # Workers that cannot be had now: then there is nothing to wait for.
         with suppress(Stopped, WorldError):
             while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
-                self._collect(left)
-                while self._answers:
+                self._collect(0.0 if self._answers else left)
+                if self._answers:
                     self._go_on()
         if self._diary is not None:
             self._diary.end()

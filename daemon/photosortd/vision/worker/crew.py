@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from photosortd.vision.worker.slot import OUTSTANDING, Slot, Task
 
-_NICE = 5  # the daemon, and whatever else the machine is for, comes first
-_NICER = 19  # and the worker that has live photos alone
+NICE = 5  # the daemon, and whatever else the machine is for, comes first
+_NICER = 10  # and the worker that has live photos alone; more would starve those who have them, too
 _LINGER = 60.0  # seconds without a job behind after which nobody stands in for the first worker
 
 
@@ -31,12 +31,26 @@ class Crew:
 
     def free(self, behind: bool) -> int:
         """Places for jobs which are behind, or are not."""
-        return sum(OUTSTANDING - len(slot.tasks) for slot in self._for(behind))
+        return sum(OUTSTANDING - len(slot.tasks) for slot in self.takers(behind))
 
-    def taker(self, task: Task) -> Slot | None:
-        """The idlest worker that takes it now."""
-        takers = [slot for slot in self._for(task.behind) if slot.takes(task)]
-        return min(takers, key=lambda slot: len(slot.tasks), default=None)
+    def taker(self, task: Task, awaited: Sequence[Slot] = ()) -> Slot | None:
+        """The idlest worker that takes it now, of those that nobody else waits for."""
+        free = [
+            slot
+            for slot in self.takers(task.behind)
+            if slot.takes(task) and not any(slot is each for each in awaited)
+        ]
+        return min(free, key=lambda slot: len(slot.tasks), default=None)
+
+    def takers(self, behind: bool) -> Sequence[Slot]:
+        """Who takes such jobs."""
+        if not self.express:
+            return self.slots
+        if not behind:
+            return self.slots[:-1]
+        others = self.slots[1:]
+        # Until one of them is there the first one does it: better than to wait.
+        return others if any(slot.ready for slot in others) else self.slots[:1]
 
     def wants(self, slot: Slot, now: float, proven: bool) -> bool:
         """Whether there has to be a worker. The first one alone finds out if the bundle loads."""
@@ -48,14 +62,5 @@ class Crew:
     def nice(self, slot: Slot) -> int:
         """How far it leaves the cores to others, as nice(2) counts it."""
         if not self.express:
-            return _NICE
+            return NICE
         return 0 if slot is self.slots[0] else _NICER
-
-    def _for(self, behind: bool) -> Sequence[Slot]:
-        if not self.express:
-            return self.slots
-        if not behind:
-            return self.slots[:-1]
-        others = self.slots[1:]
-        # Until one of them is there the first one does it: better than to wait.
-        return others if any(slot.ready for slot in others) else self.slots[:1]

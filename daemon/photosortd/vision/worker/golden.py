@@ -9,6 +9,7 @@ from collections.abc import Callable
 from photosortd.errors import BundleError, WorldError
 from photosortd.records import Limits, printable
 from photosortd.vision import DECODE_VERSION
+from photosortd.vision.worker.crew import NICE
 from photosortd.vision.worker.process import Process
 from photosortd.vision.worker.protocol import Hello, reason_of
 from photosortd.vision.worker.slot import GLANCE, START_SECONDS, nothing
@@ -55,7 +56,7 @@ def selftest(bundle_dir: str, limits: Limits, between: Callable[[], None] = noth
     child dies on it or takes longer than its start and one photo's time.
     """
     try:
-        process = Process.start(Hello(bundle_dir, 1, limits, golden=True))
+        process = Process.start(Hello(bundle_dir, 1, limits, golden=True, nice=NICE))
     except OSError as error:
         raise WorldError(f"a worker cannot be started: {error.strerror}") from error
     try:

@@ -104,8 +104,8 @@ class Workers:
         """Answers, as soon as there are any; after `timeout` seconds, or when the descriptor
         `wake` is readable, those there are. Replaces workers meanwhile.
 
-        Raises WorldError if a worker cannot be replaced after several tries; jobs are kept, and
-        the next call tries again.
+        Raises WorldError if there is none and none can be had after several tries; jobs are kept,
+        and the next call tries again.
         """
         until = time.monotonic() + min(timeout, _LONGEST)
         # Heard first: the caller may have been away for longer than any deadline.
@@ -229,7 +229,9 @@ class Workers:
         try:
             slot.process = Process.start(replace(self._hello, nice=self._crew.nice(slot)))
         except OSError as error:
-            self._not_started(slot, WorldError(f"a worker cannot be started: {error.strerror}"))
+            blame = WorldError(f"a worker cannot be started: {error.strerror}")
+            log.warning("%s", blame)
+            self._not_started(slot, blame)
 
     def _not_started(self, slot: Slot, blame: PhotosortdError) -> None:
         if not slot.refused:
@@ -272,12 +274,12 @@ class Workers:
 
     def _dispatch(self) -> None:
         """Give waiting jobs to workers, in order."""
-        stuck: set[bool] = set()
+        awaited: list[Slot] = []
         for task in tuple(self._waiting):
-            slot = None if task.behind in stuck else self._crew.taker(task)
+            slot = self._crew.taker(task, awaited)
             if slot is None:
-                # None of its like overtakes it: one that must be alone would wait for ever.
-                stuck.add(task.behind)
+                # Nobody overtakes it there: one that must be alone would wait for ever.
+                awaited += self._crew.takers(task.behind)
                 continue
             self._waiting.remove(task)
             self._hand(slot, task)
@@ -293,7 +295,11 @@ class Workers:
         slot.process.send(protocol.job_packet(job), [*photos, *job.companions])
 
     def _complain(self) -> None:
-        for slot in self._slots[: self.count]:  # without the one that stands in, others go on
+        """Where one of them is there the photos go on, if slowly, and the journal has the rest."""
+        slots = self._slots[: self.count]  # not the one that stands in: it has no live photos
+        if any(slot.ready for slot in slots):
+            return
+        for slot in slots:
             if slot.blame is not None and slot.failures >= _RESTART_TRIES:
                 slot.failures = 0
                 raise WorldError(str(slot.blame))
