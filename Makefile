@@ -94,7 +94,7 @@ demo-bundle: $(VENV)/.dev
 # one folder a category>, too, measured on HOLD="<a,b c>", collections that are held out in turn.
 # WEIGHTS=<ImageNet's weights>, TRAIN="<more options of train>". Stopped, the same line goes on.
 TEACHING = --backbone mobilenet_v2 --trial-epochs 0 --split 72/24/4 $(WEIGHTS:%=--weights-dir %)
-SORTING = --begin-with packaged --frozen --labelled 0.2 --looks 1 --unlabelled "$(UNLABELLED)"
+SORTING = --begin-with packaged --frozen --labelled 0.1 --looks 1 --unlabelled "$(UNLABELLED)"
 
 network: $(VENV)/.dev
 	@test -n "$(UNLABELLED)" || { \

@@ -393,7 +393,7 @@ def test_the_residual_student_is_small():
     quiet.load_tensorflow(0)
     settings = defaults("small_resnet")
     student = students.network(settings, 6, None)
-    assert student.input_shape == (None, 112, 112, 3)
+    assert student.input_shape == (None, 128, 128, 3)
     assert student.output_shape == (None, 6)
     assert 2_000_000 < student.count_params() < 2_850_000  # a byte each leaves room in 3 MB
 
@@ -596,7 +596,7 @@ def test_the_student_that_comes_with_us_fits_any_number_of_categories():
     six, three = (students.network(defaults("small_resnet"), n, None) for n in (6, 3))
     for network in (six, three):
         network.set_weights(ours.weights(network))
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, 112, 112, 3)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 128, 128, 3)).astype(np.float32)
     pooled = [
         keras_model(network, network.get_layer(scratch.DROPOUT).input).predict_on_batch(pixels)
         for network in (six, three)

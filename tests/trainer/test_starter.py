@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from photosort_trainer import starter, unseen
-from photosortd.vision.bundle import read_bundle
+from photosortd.records import Limits
+from photosortd.vision.bundle import Calibration, Category, read_bundle
+from photosortd.vision.worker import selftest
 
 TINY = Path(__file__).parents[1] / "assets/tiny-bundle"
 ABOUT = "## Its photos\n\nDrawn by us.\n"
@@ -17,13 +19,15 @@ ABOUT = "## Its photos\n\nDrawn by us.\n"
 
 def measured(macro_f1: float) -> dict[str, Any]:
     quality = {"photos": 30, "precision": 0.9, "recall": 0.8, "f1": 0.847}
-    least = {"blue": None, "green": 0.25, "red": 0.75}
+    chosen = {"blue": None, "green": 0.25, "red": 0.75}
     return {
         "photos": 90,
         "macro_f1": macro_f1,
         "low": macro_f1 - 0.05,
         "high": macro_f1 + 0.05,
-        "categories": {name: {"least": at, **quality} for name, at in least.items()},
+        "categories": {
+            name: {"threshold": at, "platt": [2.0, 1.0], **quality} for name, at in chosen.items()
+        },
     }
 
 
@@ -36,8 +40,7 @@ def shots(count: int) -> list[dict[str, Any]]:
         near = {"red": 0.45, "green": 0.4}
         scores = {each: float(rng.uniform(0, 0.5) + near[each] * (each == name)) for each in near}
         scores["blue"] = float(rng.uniform())
-        filed = [each for each, score in scores.items() if score >= 0.2]
-        found.append({"labels": [name], "filed": filed, "scores": scores})
+        found.append({"labels": [name], "scores": scores})
     return found
 
 
@@ -53,9 +56,26 @@ def test_it_says_what_was_measured_and_whose_photos_they_were(tmp_path: Path) ->
     assert card.endswith(ABOUT)
     known = read_bundle(TINY)
     assert known.thresholds == {"red": 0.5, "green": 0.5, "blue": 0.5}
-    assert made.thresholds == {"red": 0.75, "green": 0.5, "blue": None}  # never lower
-    assert made.golden == known.golden
+    assert made.thresholds == {"red": 0.75, "green": 0.25, "blue": None}
     assert made.model.read_bytes() == known.model.read_bytes()
+
+
+def test_its_scores_are_calibrated_twice_and_its_golden_images_are_of_that(tmp_path: Path) -> None:
+    made = starter.publish(read_bundle(TINY), measured(0.7), ABOUT, str(tmp_path))
+    assert len(made.golden) == 4
+    selftest(str(made.path), Limits())
+    for own, each in zip(read_bundle(TINY).categories, made.categories, strict=True):
+        for raw in (0.001, 0.3, 0.5, 0.9):
+            said = 1 / (1 + np.exp(-1) * ((1 - (p := own.calibration.apply(raw))) / p) ** 2)
+            assert each.calibration.apply(raw) == pytest.approx(said, abs=1e-6)
+
+
+def test_steps_of_a_first_calibration_stay_steps() -> None:
+    own = Category("red", 0.5, Calibration("isotonic", xs=(0.2, 0.6), ys=(0.1, 0.7)))
+    made = unseen.category(own, {"threshold": 0.25, "platt": [1.0, 0.0]})
+    assert (made.name, made.threshold) == ("red", 0.25)
+    assert made.calibration.xs == (0.2, 0.6)
+    assert made.calibration.ys == pytest.approx((0.1, 0.7))
 
 
 def test_one_that_does_badly_serves_the_demo_alone(tmp_path: Path) -> None:
@@ -101,29 +121,30 @@ def test_a_threshold_keeps_its_precision_or_there_is_none() -> None:
 
 
 def test_what_is_measured_did_not_choose() -> None:
-    found = unseen.measure(("blue", "green", "red"), shots(300))
+    names = ("blue", "green", "red")
+    found = unseen.measure(names, shots(300))
     said = found["categories"]
-    assert said["blue"]["least"] is None
+    assert said["blue"]["threshold"] is None
     assert said["blue"]["f1"] == 0
-    assert 0.3 < said["red"]["least"] < 0.8
     assert said["red"]["precision"] > 0.9
     assert found["low"] < found["macro_f1"] < found["high"]
 
 
-def test_what_a_network_did_not_file_itself_stays_out() -> None:
-    found = shots(300)
-    for each in found[150:]:
-        each["filed"] = []
-    said = unseen.measure(("blue", "green", "red"), found)["categories"]
-    assert said["red"]["recall"] <= 0.5
-    assert unseen.raised(0.4, 0.6) == unseen.raised(0.6, 0.4) == 0.6
-    assert unseen.raised(None, 0.6) is unseen.raised(0.6, None) is None
+def test_a_score_says_how_likely_it_is_on_such_photos() -> None:
+    seen = shots(300)
+    said = unseen.measure(("blue", "green", "red"), seen)["categories"]["red"]
+    made = unseen.category(Category("red", 0.9), said).calibration
+    scores = np.array([made.apply(shot["scores"]["red"]) for shot in seen])
+    truth = np.array([shot["labels"] == ["red"] for shot in seen])
+    assert scores.mean() == pytest.approx(truth.mean(), abs=0.02)
+    assert scores[truth].mean() > 0.8
+    assert 0.3 < said["threshold"] < 0.8
 
 
 def test_labels_by_chance_are_not_flattered() -> None:
     """Chosen and judged by the same few photos, thresholds would seem to be good."""
     rng = np.random.default_rng(1)
     scores, truth = rng.uniform(size=(30, 300)), rng.uniform(size=(30, 300)) < 0.4
-    said = unseen.filed(scores, truth, np.ones_like(truth))
+    said = unseen.filed(scores, truth)
     assert said.sum() > 50
     assert truth[said].mean() < 0.6  # though each of these thresholds kept 0.8

@@ -211,7 +211,7 @@ def test_our_own_network_end_to_end_without_any_weights_of_others(originals, tmp
     arguments = ("--backbone", "small_resnet", *QUICK, "--epochs", 30, "--augment", 1)
     train(originals, "--out", tmp_path / "run", *arguments)
     bundle = read_bundle(tmp_path / "run" / "bundle")
-    assert (bundle.backbone, bundle.height) == ("small_resnet", 112)
+    assert (bundle.backbone, bundle.height) == ("small_resnet", 128)
     assert bundle.metrics["test"]["macro_f1"] > 0.9
     assert not list((tmp_path / "nothing").rglob("*.h5"))
 

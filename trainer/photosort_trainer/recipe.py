@@ -90,7 +90,7 @@ def defaults(backbone: str) -> Recipe:
 
 # From random weights every epoch sees new versions.
 _OWN: Mapping[str, Mapping[str, object]] = {
-    SMALL_RESNET: {"size": 112},  # what it was taught at
+    SMALL_RESNET: {"size": 128},  # what it was taught at
     SMALL_SCRATCH: {
         "size": 128,
         "epochs": 300,

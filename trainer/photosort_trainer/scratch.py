@@ -68,7 +68,7 @@ def residual_network(categories: int, size: int | None, dropout: float) -> Model
 
     Half as wide as the network of 18 layers of He and others, "Deep Residual Learning for Image
     Recognition" (2016), and with a smaller first convolution; 2,801,382 weights with six
-    categories, 113 million multiply-adds at 112×112.
+    categories, 148 million multiply-adds at 128×128.
     """
     import keras
 

@@ -51,7 +51,7 @@ _HOW = options(
     click.option(
         "--size",
         type=click.IntRange(32, 512),
-        help="Pixels of a side; small_resnet 112, tiny 96, mobilenet_v2 128.",
+        help="Pixels of a side; tiny 96, others 128.",
     ),
     click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0."),
     click.option(

@@ -96,7 +96,7 @@ _HOW = options(
     click.option(
         "--size",
         type=click.IntRange(32, 1024),
-        help="Pixels of a side; 256, small ones 112 or 128.",
+        help="Pixels of a side; 256, small ones 128.",
     ),
     click.option("--seed", type=click.IntRange(0), help="Of every random choice; 0."),
     click.option(

@@ -29,7 +29,7 @@ from photosort_trainer.recipe import Recipe
 
 Model = Any  # keras.Model, which has no types
 
-_PENALTY = 2e-3  # L2, on features that all weigh the same
+_PENALTY = 4e-3  # L2, on features that all weigh the same
 _BALANCE = 0.5  # as in Recipe: of few photos with a label, few say yes
 
 

@@ -22,7 +22,7 @@ class Settings:
     """How a student learns."""
 
     student: str = SMALL_RESNET
-    size: int = 112  # pixels, of both sides of the input
+    size: int = 128  # pixels, of both sides of the input
     seed: int = 0
     epochs: int = 60
     batch: int = 64
