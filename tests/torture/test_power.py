@@ -88,7 +88,7 @@ def test_that_a_missing_sync_is_seen(
     victim.rest()
     (tmp_path / "sitecustomize.py").write_text("import os\nos.fsync = lambda _: None\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    victim.feed(4 * SHOTS)  # enough of them are left when half are filed: it is fast like that
+    victim.feed(12 * SHOTS)  # enough of them are left when half are filed: it is fast like that
     lamp.sync()
     assert _cut_between_names(victim, lamp, random.Random(2), "--once")
     lamp.power()
