@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from photosortd.vision.bundle import Bundle, quality, read_bundle
 from photosortd.vision.worker import selftest
 
 DEMO = STARTER.with_name("demo-bundle")
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=[STARTER, DEMO], ids=["starter", "demo"])
@@ -42,6 +44,22 @@ def test_the_daemon_takes_none_that_was_not_measured_and_good(tmp_path: Path) ->
     else:
         with pytest.raises(BundleError, match="photosort-train train"):
             models.choose(None, read_bundle)
+
+
+@pytest.mark.skipif(not STARTER.is_dir(), reason="needs a starter (docs/starter.md)")
+def test_what_is_told_of_the_starter_is_what_was_measured() -> None:
+    apart: Any = read_bundle(STARTER).metrics["apart"]
+    told = f"{apart['macro_f1']:.2f}"
+    sentences = {
+        "README.md": f"its macro-F1 is {told}",
+        "CHANGELOG.md": f"(macro-F1 {told})",
+        "docs/starter.md": f"**{told} ({apart['low']:.2f}–{apart['high']:.2f})**",
+    }
+    for page, sentence in sentences.items():
+        assert sentence in " ".join((PROJECT / page).read_text().split()), page
+    for name, threshold in read_bundle(STARTER).thresholds.items():
+        assert threshold == apart["categories"][name]["threshold"]
+        assert threshold is None or apart["categories"][name]["precision"] >= 0.8, name
 
 
 def test_the_harder_test_is_told_first() -> None:

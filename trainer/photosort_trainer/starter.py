@@ -2,9 +2,9 @@
 
 For who maintains photosortd. `network` (`make network`): the `small_resnet` of the package learns
 to see, from photos without labels. `bundle` (`make starter`): a student with it becomes the
-starter. Its thresholds are those that kept their precision on collections that students of the same
-recipe had not seen (`unseen`), and its card and its metrics say how well they do there; one that
-does badly serves the demo alone.
+starter. It is calibrated, and has its thresholds, by collections that students of the same recipe
+had not seen (`unseen`), and its card and its metrics say how well they do there; one that does
+badly serves the demo alone.
 """
 
 import json

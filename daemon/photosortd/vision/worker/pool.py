@@ -230,7 +230,7 @@ class Workers:
             slot.process = Process.start(replace(self._hello, nice=self._crew.nice(slot)))
         except OSError as error:
             blame = WorldError(f"a worker cannot be started: {error.strerror}")
-            log.warning("%s", blame)
+            log.warning("%s; it is tried again", blame)
             self._not_started(slot, blame)
 
     def _not_started(self, slot: Slot, blame: PhotosortdError) -> None:
