@@ -245,6 +245,8 @@ def test_why_tells_the_whole_story(house: House) -> None:
     assert "red/a.jpg" in told
     assert f"companion of {photo}" in told
     assert "no photo" in house.run("why", str(house.dcim / "notes.txt")).stdout
+    (house.dcim / "late.jpg").write_bytes(b"whatever it is")
+    assert "waits for its turn" in house.run("why", str(house.dcim / "late.jpg")).stdout
     assert "none of the watched" in house.run("why", "/etc/passwd").stdout
     assert "no such file" in house.run("why", str(house.dcim / "gone.jpg")).stdout
 

@@ -63,7 +63,7 @@ def _note(settings: Config, source: Source, known: bool) -> str:
         return ""
     if kind(source.name) is Kind.OTHER:
         return "it is no photo and no companion of one, by its name"
-    return "it was not looked at yet; is the daemon running?"
+    return "it was not looked at yet: it waits for its turn, or no daemon runs (photosortd status)"
 
 
 def _ignored_by(settings: Config, source: Source) -> str | None:
