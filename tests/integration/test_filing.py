@@ -5,18 +5,20 @@ import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from photosortd import layout, undo
 from photosortd.errors import WorldError
-from photosortd.filing import Filing, HalfFiled, Opened, Style
-from photosortd.ledger import Ledger, Note, Selection
+from photosortd.filing import Filing, HalfFiled, Opened, Prepared, Style
+from photosortd.ledger import Ledger, Note, Selection, schema
 from photosortd.ledger.placements import Placements
 from photosortd.place import Library, Part, SourceChanged
+from photosortd.place.folder import Folder
 from photosortd.records import (
     Decided,
     Outcome,
@@ -86,18 +88,31 @@ class World:
 
     def file(self, names: list[str], *categories: str, bundle: str = "b1") -> None:
         """File a shot, the photo first, as the pipeline would after looking at it."""
-        photo = self.base / "DCIM" / names[0]
-        sha256 = hashlib.sha256(photo.read_bytes()).hexdigest()
-        decided = Decided(
-            Seen(sha256, "JPEG", 4, 3, None, ()), Verdict(categories, ()), bundle, {}, {}
-        )
-        shot = [self.opened(names[0], decided=decided), *map(self.opened, names[1:])]
-        try:
+        with self.prepared([names], *categories, bundle=bundle) as (filing, shots):
+            filing.file(shots[0], 20.0)
+
+    def file_together(self, photos: list[str], *categories: str) -> list[HalfFiled | None]:
+        with self.prepared([[photo] for photo in photos], *categories) as (filing, shots):
+            return filing.commit(shots, 20.0)
+
+    @contextmanager
+    def prepared(
+        self, shots: list[list[str]], *categories: str, bundle: str = "b1"
+    ) -> Iterator[tuple[Filing, list[Prepared]]]:
+        """The parts of these shots are made; their sources are open until the block ends."""
+        with ExitStack() as stack:
             batch = self.ledger.placements.new_batch("once", 20.0)
-            self.filing.file_shot(shot, categories, batch, 20.0)
-        finally:
-            for each, _ in shot:
-                os.close(each.descriptor)
+            filing, made = self.filing, []
+            for names in shots:
+                photo = self.base / "DCIM" / names[0]
+                sha256 = hashlib.sha256(photo.read_bytes()).hexdigest()
+                seen = Seen(sha256, "JPEG", 4, 3, None, ())
+                decided = Decided(seen, Verdict(categories, ()), bundle, {}, {})
+                shot = [self.opened(names[0], decided=decided), *map(self.opened, names[1:])]
+                for each, _ in shot:
+                    stack.callback(os.close, each.descriptor)
+                made.append(filing.prepare(shot, categories, batch))
+            yield filing, made
 
     def follow(self, photo: str, name: str) -> None:
         leader = self.ledger.version(Source(str(self.base / "DCIM"), photo))
@@ -208,9 +223,94 @@ def test_too_little_space_files_nothing_and_leaves_nothing(world: World) -> None
     style = Style(PlaceMode.COPY, 0, layout.parse("{category}/{name}"), 1 << 60)
     filing = Filing(world.library, world.ledger, style)
     with pytest.raises(WorldError, match="keep_free"):
-        filing.file_shot([(each, note)], ["food"], 1, 1.0)
+        filing.prepare([(each, note)], ["food"], 1)
     os.close(each.descriptor)
     assert world.tree() == {}
+
+
+# ---- several at once
+
+
+def test_what_makes_several_durable_is_waited_for_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [f"{number}.jpg" for number in range(8)]
+    for photo in photos:
+        (world.base / "DCIM" / photo).write_bytes(photo.encode())
+    syncs, commits = [], []
+    sync, execute = Folder.sync, schema.Connection.execute
+
+    def synced(folder: Folder) -> None:
+        syncs.append(folder.path)
+        sync(folder)
+
+    def executed(database: schema.Connection, sql: str, *args: Any) -> sqlite3.Cursor:
+        commits.extend([sql] if sql == "COMMIT" else [])
+        return execute(database, sql, *args)
+
+    with world.prepared([[photo] for photo in photos], "food", "me") as (filing, shots):
+        monkeypatch.setattr(Folder, "sync", synced)
+        monkeypatch.setattr(schema.Connection, "execute", executed)
+        assert filing.commit(shots, 20.0) == [None] * 8
+    assert sorted(syncs) == ["food", "food", "me", "me"]
+    assert len(commits) == 2
+    assert len(world.tree()) == 16
+    assert world.ledger.counts() == {Outcome.PLACED: 8}
+
+
+def test_two_of_the_same_name_that_are_filed_together_get_two_names(world: World) -> None:
+    for folder in ("100", "101"):
+        (world.base / "DCIM" / folder).mkdir()
+        (world.base / "DCIM" / folder / "IMG_1.JPG").write_bytes(folder.encode())
+    assert world.file_together(["100/IMG_1.JPG", "101/IMG_1.JPG"], "food") == [None, None]
+    assert world.tree() == {"food/IMG_1.JPG": b"100", "food/IMG_1-1.JPG": b"101"}
+    rows = world.ledger.placements.select(Selection(category="food"))
+    assert sorted(row.placement.name for row in rows) == ["IMG_1-1.JPG", "IMG_1.JPG"]
+
+
+def test_one_that_cannot_be_named_holds_no_other_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(world, a__jpg=b"a", b__jpg=b"b", c__jpg=b"c")
+    publish = Library.publish
+
+    def failing(library: Library, part: Part, name: str) -> None:
+        if name == "b.jpg":
+            raise WorldError("the disk fails")
+        publish(library, part, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "publish", failing)
+        failures = world.file_together(["a.jpg", "b.jpg", "c.jpg"], "food")
+    assert [str(failure) if failure else None for failure in failures] == [
+        None, "the disk fails", None
+    ]  # fmt: skip
+    assert world.ledger.counts() == {Outcome.PLACED: 2, "pending": 1}
+    assert world.restart() == []
+    assert world.tree() == {"food/a.jpg": b"a", "food/b.jpg": b"b", "food/c.jpg": b"c"}
+    assert world.ledger.counts() == {Outcome.PLACED: 3}
+
+
+@pytest.mark.parametrize("what", ["sync", "intend"])
+def test_several_that_cannot_be_intended_leave_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    put(world, a__jpg=b"a", b__jpg=b"b")
+    calls = itertools.count(1)
+    owner: type = Library if what == "sync" else Ledger
+    real = getattr(owner, what)
+
+    def failing(self: object, *args: object) -> object:
+        if what == "sync" or next(calls) == 2:  # the second intent takes the first one back
+            raise WorldError("the disk is full")
+        return real(self, *args)
+
+    monkeypatch.setattr(owner, what, failing)
+    with pytest.raises(WorldError, match="the disk is full"):
+        world.file_together(["a.jpg", "b.jpg"], "food")
+    assert world.tree() == {}
+    assert world.ledger.counts() == {}
+    assert world.ledger.placements.intended() == []
 
 
 def test_undo_takes_the_whole_shot_and_only_ours(world: World) -> None:
@@ -279,6 +379,7 @@ STEPS: list[tuple[type, str]] = [
     (Library, "choose_names"),
     (Library, "make_part"),
     (Library, "publish"),
+    (Library, "sync"),
     (Library, "discard"),
     (Ledger, "intend"),
     (Ledger, "complete"),
@@ -383,6 +484,42 @@ def test_a_crash_anywhere_is_put_right(tmp_path: Path, mode: PlaceMode, before: 
         world.close()
         if not crashed:
             assert number > 10
+            break
+
+
+@pytest.mark.parametrize("mode", [PlaceMode.COPY, PlaceMode.HARDLINK, PlaceMode.SYMLINK])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_crash_anywhere_among_several_is_put_right(
+    tmp_path: Path, mode: PlaceMode, before: bool
+) -> None:
+    photos = ["a.jpg", "b.jpg", "c.jpg"]
+    for number in itertools.count(1):
+        base = tmp_path / str(number)
+        base.mkdir()
+        world = World(base, mode)
+        for photo in photos:
+            (base / "DCIM" / photo).write_bytes(photo.encode())
+        crashed = False
+        with pytest.MonkeyPatch.context() as patch:
+            crash_at(patch, number, before)
+            try:
+                world.file_together(photos, "food", "me")
+            except Crash:
+                crashed = True
+        assert world.restart() == []
+        for photo in photos:
+            version = world.ledger.version(Source(str(base / "DCIM"), photo))
+            if version is None or version.outcome is None:
+                world.file([photo], "food", "me")
+        expected = {
+            f"{where}/{photo}": photo.encode() for where in ("food", "me") for photo in photos
+        }
+        assert world.tree() == expected, f"crash at step {number}"
+        assert world.ledger.counts() == {Outcome.PLACED: 3}
+        assert world.ledger.placements.intended() == []
+        world.close()
+        if not crashed:
+            assert number > 20
             break
 
 

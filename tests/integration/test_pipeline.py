@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ import pytest
 from drawing import BLUE, DARK, GREEN, MAGENTA, RED, draw_photo
 from photosortd import layout
 from photosortd.errors import PhotoError, WorldError
-from photosortd.filing import HalfFiled, Style
+from photosortd.filing import Filing, HalfFiled, Prepared, Style
 from photosortd.ledger import Ledger, Version
-from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate
+from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate, together
 from photosortd.pipeline.dispatch import IN_HAND
+from photosortd.pipeline.together import MOST
 from photosortd.place import Library, OpenSource, Part
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
-from photosortd.service import Flags, Service
+from photosortd.service import Flags, Service, loop
 from photosortd.service.loop import Stopped
 from photosortd.settle import Settler
 from photosortd.vision.bundle import read_bundle
@@ -562,7 +563,7 @@ def test_while_a_photo_is_filed_no_worker_lacks_the_next(
 
     def make_part(library: Library, *arguments: Any) -> Part:
         if len(daemon.pipeline.intake):
-            enough = daemon.pipeline.outstanding >= IN_HAND - 1  # without this one
+            enough = len(daemon.pipeline._dispatch) >= IN_HAND - 1  # without this one
             found.append(enough or daemon.pipeline.workers.room() == 0)
         return real(library, *arguments)
 
@@ -600,7 +601,134 @@ def test_a_disk_that_is_slower_than_the_workers_keeps_few_photos_open(
     monkeypatch.setattr(Library, "make_part", count)
     monkeypatch.setattr(workers, "collect", all_of_them)
     daemon.until(lambda: len(daemon.tree()) == 80, seconds=60)
-    assert max(in_hand) <= 2 * IN_HAND
+    assert max(in_hand) <= 2 * IN_HAND + MOST  # these wait to be filed together
+
+
+# ---- an archive's photos are filed together
+
+
+def archive(dcim: Path, *photos: bytes) -> None:
+    dcim.mkdir(exist_ok=True)
+    for number, data in enumerate(photos):
+        (dcim / f"old-{number:02}.jpg").write_bytes(data)
+    age(dcim / f"old-{len(photos) - 1:02}.jpg")
+
+
+def test_an_archive_is_filed_a_few_at_a_time(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive(tmp_path / "DCIM", *(draw_photo(RED, seed=seed) for seed in range(20)))
+    daemon = start(workers=2, once=True)
+    commit, filed = Filing.commit, []
+
+    def counted(filing: Filing, shots: Sequence[Prepared], at: float) -> Sequence[HalfFiled | None]:
+        filed.append(len(shots))
+        assert len(daemon.done) == sum(filed[:-1])  # nobody is told before
+        return commit(filing, shots, at)
+
+    monkeypatch.setattr(Filing, "commit", counted)
+    monkeypatch.setattr(together, "WAIT", 60.0)  # and yet the last ones are not waited for
+    daemon.settle()
+    assert filed == [MOST, MOST, 4]
+    assert len(daemon.tree()) == len(daemon.done) == 20
+
+
+def test_those_that_wait_are_not_filed_twice(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive(tmp_path / "DCIM", *(draw_photo(RED, seed=seed // 2) for seed in range(6)))
+    monkeypatch.setattr(together, "WAIT", 60.0)
+    daemon = start(workers=2, once=True)
+    daemon.settle()
+    assert len(daemon.tree()) == 3
+    assert daemon.ledger.counts() == {"placed": 3, "duplicate": 3}
+
+
+@dataclass
+class Waiting:
+    """A daemon with five of an archive's photos that wait for a sixth, which is held up."""
+
+    daemon: Daemon
+    held: list[Answer] = field(default_factory=list)
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        workers = self.daemon.pipeline.workers
+        self._collect, workers.collect = workers.collect, self.collect  # type: ignore[method-assign]
+        self.daemon.until(lambda: len(self.daemon.pipeline._together) == 5)
+        assert self.daemon.tree() != []  # parts
+
+    def collect(self, *arguments: Any) -> list[Answer]:
+        answers = self._collect(*arguments)
+        if self.over:
+            answers, self.held = [*answers, *self.held], []
+        elif not self.held and answers:
+            self.held.append(answers.pop(0))
+        return answers
+
+
+@pytest.fixture
+def waiting(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Waiting:
+    monkeypatch.setattr(together, "WAIT", 60.0)
+    archive(tmp_path / "DCIM", *(draw_photo(RED, seed=seed) for seed in range(6)))
+    return Waiting(start(workers=2))
+
+
+def visible(daemon: Daemon) -> list[str]:
+    return [name for name in daemon.tree() if "/." not in name]
+
+
+def test_a_live_photo_overtakes_those_that_wait(waiting: Waiting) -> None:
+    daemon = waiting.daemon
+    hidden = daemon.dcim / ".new.tmp"
+    hidden.write_bytes(draw_photo(BLUE))
+    hidden.rename(daemon.dcim / "new.jpg")
+    daemon.until(lambda: daemon.outcome("new.jpg") is Outcome.PLACED)
+    assert visible(daemon) == ["blue/new.jpg"]
+    assert len(daemon.pipeline._together) == 5
+
+
+def test_those_that_wait_outlive_a_library_that_goes_and_comes(
+    waiting: Waiting, tmp_path: Path
+) -> None:
+    daemon = waiting.daemon
+    daemon.library.rename(tmp_path / "away")
+    daemon.until(lambda: daemon.pipeline.trouble is not None)
+    (tmp_path / "away").rename(daemon.library)
+    waiting.over = True
+    daemon.until(lambda: daemon.ledger.counts() == {"placed": 6})
+    assert daemon.tree() == [f"red/old-{number:02}.jpg" for number in range(6)]
+
+
+def test_a_disk_that_is_full_for_one_has_room_for_those_that_wait(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their bytes are there already."""
+    daemon = waiting.daemon
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "make_part", mock.Mock(side_effect=WorldError("no room")))
+        waiting.over = True
+        daemon.until(lambda: daemon.pipeline.trouble is not None)
+    assert len(daemon.tree()) == len(daemon.done) == 5
+    daemon.until(lambda: daemon.ledger.counts() == {"placed": 6})
+
+
+def test_a_stop_files_those_that_wait(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = waiting.daemon
+    monkeypatch.setattr(loop, "LAST_WORDS", 1.0)
+    monkeypatch.setattr(together, "WAIT", 0.5)  # the sixth may still come
+    daemon.service._shutdown()
+    assert len(daemon.tree()) == len(daemon.done) == 5
+    assert daemon.ledger.counts() == {"placed": 5}
+
+
+def test_those_that_wait_leave_no_part_when_they_are_let_go(waiting: Waiting) -> None:
+    waiting.daemon.pipeline.drop()
+    assert waiting.daemon.tree() == []
+    assert waiting.daemon.pipeline.outstanding == 0
+    assert waiting.daemon.ledger.counts() == {}
 
 
 def test_live_photos_that_are_put_back_find_room_as_live_ones(

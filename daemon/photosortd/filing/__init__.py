@@ -5,6 +5,6 @@ filing   the order in which `place` and `ledger` take turns
 """
 
 from photosortd.filing.filing import Filing, HalfFiled
-from photosortd.filing.values import Opened, Style
+from photosortd.filing.values import Opened, Prepared, Style
 
-__all__ = ["Filing", "HalfFiled", "Opened", "Style"]
+__all__ = ["Filing", "HalfFiled", "Opened", "Prepared", "Style"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing.errands import Errands, beside
-from photosortd.filing.values import Errand, Opened, Piece, Style, Target
+from photosortd.filing.values import Errand, Opened, Piece, Prepared, Style, Target
 from photosortd.ledger import Entry, Filed, Ledger, Note, PlacementRow, Version
 from photosortd.place import Library, Names, Part, Wanted
 from photosortd.records import Method, Outcome, Placement, PlaceMode, Stamp
@@ -31,35 +31,32 @@ class Filing:
         self._adopted = ledger.adopted(library.path)
         self._written: set[str] = set(ledger.placements.written(library.path))
 
-    def file_shot(
-        self, shot: Sequence[tuple[Opened, Note]], categories: Sequence[str], batch: int, at: float
-    ) -> tuple[Placement, ...]:
-        """File a photo (first) and its companions into every category that lacks them.
+    def prepare(
+        self, shot: Sequence[tuple[Opened, Note]], categories: Sequence[str], batch: int
+    ) -> Prepared:
+        """Make the parts of a photo (first) and its companions for every category that lacks them.
 
-        Returns the photo's new placements. Raises SourceChanged or PhotoError, with nothing noted;
-        WorldError, with nothing noted; HalfFiled, when `recover` must finish it.
+        What is returned is to be committed or discarded. Raises SourceChanged, PhotoError or
+        WorldError, and leaves no part then.
         """
         photo, note = shot[0]
         assert note.decided is not None
         pieces = self._prepare_all(self._errands.of_shot(shot, note.decided, categories))
         placed = tuple(piece.placement for piece in pieces if piece.opened is photo)
-        outcome = note.decided.verdict.outcome
-        filed = _filed([(each, note, Outcome.PLACED) for each, note in shot[1:]], pieces)
-        if placed:
-            whole = [Filed(note, outcome, placed), *filed]
-            self._carry_out(whole, pieces, Entry(batch, note.decided.bundle_id), at)
-        else:
-            leader = self._ledger.finish(note, outcome)
-            entry = Entry(batch, note.decided.bundle_id, leader)
-            self._carry_out(filed, pieces, entry, at)
-        return placed
+        return Prepared(
+            Filed(note, note.decided.verdict.outcome, placed),
+            _companions(shot[1:], pieces),
+            tuple(pieces),
+            batch,
+            note.decided.bundle_id,
+        )
 
     def follow(
         self, leader: Version, companions: Sequence[tuple[Opened, Note]], batch: int, at: float
     ) -> None:
         """File companions that came late beside every standing copy of their photo.
 
-        Raises as `file_shot` does.
+        Raises as `prepare` and `file` do.
         """
         rows = self._errands.standing(leader)
         if not rows:
@@ -74,8 +71,46 @@ class Filing:
             if (lacking := self._errands.lacking(companions, row.placement.category, bundle))
         ]
         pieces = self._prepare_all(errands)
-        news = [(each, note, Outcome.PLACED) for each, note in companions]
-        self._carry_out(_filed(news, pieces), pieces, Entry(batch, bundle, leader.id), at)
+        filed = _companions(companions, pieces)
+        self.file(Prepared(None, filed, tuple(pieces), batch, bundle, leader.id), at)
+
+    def file(self, shot: Prepared, at: float) -> None:
+        """Commit one shot. Raises WorldError, with nothing noted and no part left; HalfFiled."""
+        (failure,) = self.commit([shot], at)
+        if failure is not None:
+            raise failure
+
+    def commit(self, shots: Sequence[Prepared], at: float) -> list[HalfFiled | None]:
+        """Note the intents of several shots, give every part its name, and note the deeds.
+
+        What has to be durable before the next step is so for all of them at once. Raises
+        WorldError, with nothing noted and no part left. Afterwards a failure concerns one shot, or
+        some: then theirs is HalfFiled, and None for a shot that is filed.
+        """
+        try:
+            # The intent that names a part must not outlive it: its entry is made durable first.
+            self._sync(shots)
+            with self._ledger.write():
+                versions = [self._intend(each) for each in shots]
+        except BaseException:
+            for each in shots:
+                self.discard(each)
+            raise
+        failures = [self._name(*each) for each in zip(shots, versions, strict=True)]
+        named = [number for number, failure in enumerate(failures) if failure is None]
+        try:
+            self._sync([shots[number] for number in named])
+            with self._ledger.write():
+                for number in named:
+                    self._complete(shots[number], versions[number], at)
+        except WorldError as error:
+            for number in named:
+                failures[number] = _half(error)
+        return failures
+
+    def discard(self, shot: Prepared) -> None:
+        """Remove the parts of a shot that is not to be filed now."""
+        self._discard(shot.pieces)
 
     def _prepare_all(self, errands: Sequence[Errand]) -> list[Piece]:
         """Part files for every errand; all of them or none."""
@@ -130,30 +165,40 @@ class Filing:
             opened.for_placing(), directory, name, style.mode, style.mode_add
         )
 
-    def _carry_out(
-        self,
-        filed: Sequence[Filed],
-        pieces: Sequence[Piece],
-        entry: Entry,
-        at: float,
-    ) -> None:
+    def _sync(self, shots: Sequence[Prepared]) -> None:
+        """Once for each directory that has parts of these shots, under whatever name."""
+        parts = [piece.part for shot in shots for piece in shot.pieces if piece.part is not None]
+        self._library.sync(dict.fromkeys(part.directory for part in parts))
+
+    def _intend(self, shot: Prepared) -> list[int]:
+        """Note what shall be placed; the versions that have an intent then."""
+        filed, leader = shot.companions, shot.leader
+        if shot.placed:
+            assert shot.photo is not None
+            filed = (shot.photo, *filed)
+        elif shot.photo is not None:  # it stands in all of its categories already
+            leader = self._ledger.finish(shot.photo.note, shot.photo.outcome)
         if not filed:
-            return
-        try:
-            versions = self._ledger.intend(filed, self._library.path, entry)
-        except BaseException:
-            self._discard(pieces)
-            raise
+            return []
+        entry = Entry(shot.batch, shot.bundle, leader)
+        return self._ledger.intend(filed, self._library.path, entry)
+
+    def _name(self, shot: Prepared, versions: Sequence[int]) -> HalfFiled | None:
+        """Give the parts of a shot their names."""
         try:
             rows = self._intended(versions)
-            for piece in pieces:
+            for piece in shot.pieces:
                 if piece.part is not None:
                     row = rows[piece.placement.category, piece.placement.part]
                     self._publish(piece.opened, piece.part, piece.placement, row.id)
-            self._ledger.complete(versions, at)
-            self._note_links(filed, versions, pieces)
         except (WorldError, PhotoError) as error:
-            raise HalfFiled(str(error)) from error
+            return _half(error)
+        return None
+
+    def _complete(self, shot: Prepared, versions: Sequence[int], at: float) -> None:
+        self._ledger.complete(versions, at)
+        filed = (shot.photo, *shot.companions) if shot.placed else shot.companions
+        self._note_links([each for each in filed if each is not None], versions, shot.pieces)
 
     def _note_links(
         self, filed: Sequence[Filed], versions: Sequence[int], pieces: Sequence[Piece]
@@ -201,10 +246,16 @@ class Filing:
                     self._library.discard(piece.part)
 
 
-def _filed(shot: Sequence[tuple[Opened, Note, Outcome]], pieces: Sequence[Piece]) -> list[Filed]:
-    """The files that got pieces, each with its placements."""
-    found = [
-        Filed(note, outcome, tuple(p.placement for p in pieces if p.opened is each))
-        for each, note, outcome in shot
-    ]
-    return [each for each in found if each.placements]
+def _companions(shot: Sequence[tuple[Opened, Note]], pieces: Sequence[Piece]) -> tuple[Filed, ...]:
+    """Those that got pieces, each with its placements."""
+    found = (
+        Filed(note, Outcome.PLACED, tuple(p.placement for p in pieces if p.opened is each))
+        for each, note in shot
+    )
+    return tuple(each for each in found if each.placements)
+
+
+def _half(error: WorldError | PhotoError) -> HalfFiled:
+    failure = HalfFiled(str(error))
+    failure.__cause__ = error
+    return failure

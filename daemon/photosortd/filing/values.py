@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from photosortd import files
 from photosortd.layout import Layout
+from photosortd.ledger import Filed
 from photosortd.place import OpenSource, Part
 from photosortd.records import Placement, PlaceMode, Source, Stamp
 
@@ -66,3 +67,25 @@ class Piece:
     opened: Opened
     part: Part | None
     placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A shot whose part files are made, and of which nothing is noted."""
+
+    photo: Filed | None  # None: its photo was placed before, and these are late companions
+    companions: tuple[Filed, ...]
+    pieces: tuple[Piece, ...]
+    batch: int
+    bundle: str  # the id of the bundle that decided
+    leader: int | None = None  # the photo's version, if that was placed before
+
+    @property
+    def sha256(self) -> str | None:
+        """The photo's content."""
+        return self.photo.note.sha256 if self.photo else None
+
+    @property
+    def placed(self) -> tuple[Placement, ...]:
+        """The photo's new placements."""
+        return self.photo.placements if self.photo else ()

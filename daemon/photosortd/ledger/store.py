@@ -62,7 +62,13 @@ class Ledger(Looking):
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is durable when the block ends, or none of it happened."""
+        """One transaction: all of it is durable when the block ends, or none of it happened.
+
+        Within another one it is a part of that: several notes are made durable at once.
+        """
+        if self._database.in_transaction:
+            yield self._database
+            return
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield self._database

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from photosortd.errors import PhotoError
-from photosortd.filing import Filing, Opened
+from photosortd.filing import Filing, Opened, Prepared
 from photosortd.ledger import Ledger, Note, Version, thresholds_text
 from photosortd.pipeline.batches import Batches
 from photosortd.pipeline.companions import Companion, Companions
@@ -14,9 +14,10 @@ from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.outcomes import Outcomes, note_of
 from photosortd.pipeline.setbacks import Setbacks
+from photosortd.pipeline.together import Ready, Together
 from photosortd.pipeline.values import Rules, Trip
 from photosortd.place import SourceChanged
-from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
+from photosortd.records import Decided, Outcome, Seen, Source, Stamp, printable
 from photosortd.vision.decide import decide
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
@@ -33,6 +34,7 @@ class Decisions:
         companions: Companions,
         outcomes: Outcomes,
         setbacks: Setbacks,
+        together: Together,
         batch_kind: str,
     ) -> None:
         self._ledger = ledger
@@ -41,6 +43,7 @@ class Decisions:
         self._companions = companions
         self._outcomes = outcomes
         self._setbacks = setbacks
+        self._together = together
         self._batches = Batches(ledger.placements, batch_kind)
 
     @property
@@ -70,7 +73,7 @@ class Decisions:
             whole = []
         elif owner is None or owner.outcome is None or (before and owner.id == before.id):
             # An unfinished claim yields to whoever comes next.
-            self._decide(out, note, seen, whole, wall)
+            self._decide(out, note, seen, whole, now, wall)
         else:
             self._duplicate(out, note, owner, whole, wall)
         self.look_after(trip, whole, now)
@@ -94,7 +97,13 @@ class Decisions:
         self._outcomes.finish(replace(note, reason=reason), Outcome.DUPLICATE, out.trip)
 
     def _decide(
-        self, out: Outstanding, note: Note, seen: Seen, whole: list[Companion], wall: float
+        self,
+        out: Outstanding,
+        note: Note,
+        seen: Seen,
+        whole: list[Companion],
+        now: float,
+        wall: float,
     ) -> None:
         rules = self._rules
         scores = dict(zip(rules.names, seen.scores, strict=True))
@@ -104,41 +113,68 @@ class Decisions:
         targets = list(verdict.categories)
         if not targets and rules.unsorted is not None:
             targets = [rules.unsorted]
-        placed: tuple[Placement, ...] = ()
-        if targets and not rules.dry:
-            placed = self._file(out, note, whole, targets, wall)
-        else:
+        if not targets or rules.dry:
             version = self._ledger.finish(note, verdict.outcome)
             self._companions.note_unfiled(version, whole, wall)
             self._batches.goes_on(wall)
-        batch = self._batches.current if placed else None
-        self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets, placed, batch=batch)
+            self._outcomes.tell(out.trip, verdict.outcome, wall, decided, targets)
+            return
+        filing = self._filing(wall)
+        prepared = self._prepared(filing, out, note, whole, targets, wall)
+        ready = Ready(out, filing, prepared, decided, targets)
+        if self._may_wait(ready):
+            self._together.add(ready, now)
+        else:
+            filing.file(prepared, wall)
+            self.filed(ready, wall)
 
-    def _file(
+    def _prepared(
         self,
+        filing: Filing,
         out: Outstanding,
         note: Note,
         whole: list[Companion],
         targets: list[str],
         wall: float,
-    ) -> tuple[Placement, ...]:
+    ) -> Prepared:
         assert out.photo is not None
         assert note.sha256 is not None
-        trip = out.trip
+        trip, batch = out.trip, self._batches.at(wall)
         photo = Opened(trip.source, trip.stamp, out.photo, trip.seen_at, note.sha256)
         shot = [(photo, note), *self._companions.readable(whole, wall)]
-        filing, batch = self._filing(wall), self._batches.at(wall)
         try:
-            placed = filing.file_shot(shot, targets, batch, wall)
+            return filing.prepare(shot, targets, batch)
         except PhotoError:
             if len(shot) == 1:
                 raise
             # Perhaps a companion that no file there may be as large as: not its photo's fault.
             # They are looked at once more by themselves, and found out.
             whole.clear()
-            placed = filing.file_shot(shot[:1], targets, batch, wall)
+            return filing.prepare(shot[:1], targets, batch)
+
+    def _may_wait(self, ready: Ready) -> bool:
+        """Whether it may be filed together with others: of an archive, and nobody waits for it.
+
+        In trouble each is filed by itself: that shows whether it is over, and whose fault it was.
+        """
+        trip = ready.out.trip
+        alone = not trip.live and not trip.companions
+        return alone and bool(ready.prepared.placed) and not (self._gate and self._gate.trouble)
+
+    def filed(self, ready: Ready, wall: float) -> None:
+        """It has all of its names, and that is noted."""
+        trip, decided, prepared = ready.out.trip, ready.decided, ready.prepared
+        placed = prepared.placed
         self._went_well(trip.source)
-        return placed
+        self._outcomes.tell(
+            trip,
+            decided.verdict.outcome,
+            wall,
+            decided,
+            ready.targets,
+            placed,
+            batch=prepared.batch if placed else None,
+        )
 
     def _went_well(self, source: Source) -> None:
         self._setbacks.success(source)

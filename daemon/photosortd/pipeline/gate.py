@@ -130,6 +130,10 @@ class Gate:
             self._filing = (style, Filing(library, self._ledger, style))
         return self._filing[1]
 
+    def is_current(self, filing: Filing) -> bool:
+        """Whether the parts that it made are still there: no library was closed or swept since."""
+        return self._filing is not None and self._filing[1] is filing
+
     def shut(self, error: WorldError, now: float, filing: bool = True) -> None:
         """The world failed. Whatever was open is closed, and looked at anew before going on."""
         if (reason := _reason(error)) not in self._said:

@@ -17,6 +17,7 @@ from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.outcomes import Outcomes, note_of
 from photosortd.pipeline.setbacks import Setbacks
+from photosortd.pipeline.together import Ready, Together
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
 from photosortd.place import Blocked, SourceChanged
 from photosortd.records import Outcome, Source, printable
@@ -54,8 +55,16 @@ class Pipeline:
         self._companions = Companions(ledger, watcher, intake)
         self._dispatch = Dispatch(watcher, intake, workers, self._companions)
         self._setbacks = Setbacks()
+        self._together = Together(gate, intake)
         self._decisions = Decisions(
-            ledger, intake, gate, self._companions, self._outcomes, self._setbacks, batch_kind
+            ledger,
+            intake,
+            gate,
+            self._companions,
+            self._outcomes,
+            self._setbacks,
+            self._together,
+            batch_kind,
         )
 
     @property
@@ -64,8 +73,8 @@ class Pipeline:
 
     @property
     def outstanding(self) -> int:
-        """How many trips are with the workers."""
-        return len(self._dispatch)
+        """How many trips are with the workers, or wait to be filed."""
+        return len(self._dispatch) + len(self._together)
 
     @property
     def trouble(self) -> str | None:
@@ -103,6 +112,7 @@ class Pipeline:
 
     def drop(self) -> None:
         """Let go of everything in hand; a scan finds it again."""
+        self._together.put_back()
         self._dispatch.drop()
 
     # ---- out to the workers
@@ -155,6 +165,8 @@ class Pipeline:
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """Go on where the worker stopped. Where the world fails, the trip waits for it."""
+        if answer.seen is not None and self._together.concerns(answer.seen.sha256):
+            self.file_together(now, wall)  # it may be a duplicate of one of these
         out = self._dispatch.take(answer)
         try:
             try:
@@ -164,19 +176,57 @@ class Pipeline:
             except PhotoError as error:  # its copy cannot be made in this library, ever
                 self._outcomes.finish(note_of(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
         except HalfFiled as error:
-            # `recover` finishes it from its part files, or frees it to be found again.
-            if self.gate is not None and isinstance(error.__cause__, Blocked):
-                self.gate.renew()
-            else:
-                self.shut(error, now)
-            self._settle_again(out.trip.source, now)
+            self._half_filed(out.trip, error, now)
         except WorldError as error:
+            self.file_together(now, wall)  # they may need less of the world than this one
             self._setback(out.trip, error, now, wall)
         except SourceChanged:
             self._settle_again(out.trip.source, now)
         finally:
-            out.close()
+            if not self._together.has(out):
+                out.close()
             self._companions.try_again(now + self.rules.quiet)
+
+    def _half_filed(self, trip: Trip, error: HalfFiled, now: float) -> None:
+        """`recover` finishes it from its part files, or frees it to be found again."""
+        if self.gate is not None and isinstance(error.__cause__, Blocked):
+            self._together.put_back()
+            self.gate.renew()
+        else:
+            self.shut(error, now)
+        self._settle_again(trip.source, now)
+
+    # ---- filed together
+
+    def next_due(self) -> float | None:
+        """When `file_together` has something to do, in monotonic seconds."""
+        return self._together.due(len(self._dispatch))
+
+    def file_together(self, now: float, wall: float) -> None:
+        """File the photos whose parts are made."""
+        ready = self._together.take()
+        try:
+            if ready:
+                self._file_all(ready, now, wall)
+        except WorldError as error:  # nothing of them was noted
+            if len(ready) == 1:
+                self._setback(ready[0].out.trip, error, now, wall)
+                return
+            self.shut(error, now)
+            for each in ready:  # none of them is to blame until it fails alone
+                self.intake.put_back(each.out.trip, blocked=False)
+        finally:
+            for each in ready:
+                each.out.close()
+
+    def _file_all(self, ready: list[Ready], now: float, wall: float) -> None:
+        failures = ready[0].filing.commit([each.prepared for each in ready], wall)
+        for each, failure in zip(ready, failures, strict=True):
+            if failure is None:
+                self._decisions.filed(each, wall)
+        for each, failure in zip(ready, failures, strict=True):  # last: they shut the gate
+            if failure is not None:
+                self._half_filed(each.out.trip, failure, now)
 
     def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
         """The world failed on a trip, which waits for it — unless the world fails on it alone.
@@ -199,6 +249,7 @@ class Pipeline:
         """The world failed: file nothing for a while. A dry run has nothing to wait for."""
         if self.gate is None:
             raise error
+        self._together.put_back()
         self.gate.shut(error, now)
 
     def _settle_again(self, source: Source, now: float) -> None:

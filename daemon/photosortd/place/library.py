@@ -132,11 +132,12 @@ class Library:
     def make_part(
         self, source: OpenSource, directory: str, name: str, mode: PlaceMode, mode_add: int = 0
     ) -> Part:
-        """Put the whole content of `source` into a hidden file in `directory`, durably.
+        """Put the whole content of `source` into a hidden file in `directory`.
 
-        `name` is what it shall be called later. Missing directories are made. Raises
-        SourceChanged, PhotoError (this file is too large for that file system, or has too many
-        links), WorldError, and what `between` raises; no part is left then (but by a crash).
+        Its bytes are durable then; its entry in the directory is after `sync`. `name` is what it
+        shall be called later. Missing directories are made. Raises SourceChanged, PhotoError (this
+        file is too large for that file system, or has too many links), WorldError, and what
+        `between` raises; no part is left then (but by a crash).
         """
         hidden = parts.part_name(self._token())
         with self._folder(directory, create=True) as folder:
@@ -171,7 +172,7 @@ class Library:
             return self._elsewhere.find(folder, sha256, size)
 
     def publish(self, part: Part, name: str) -> None:
-        """Give the part its name, durably and never over another file.
+        """Give the part its name, never over another file; durably once `sync` was called.
 
         Raises FileExistsError if the name was taken meanwhile, PhotoError if the file system
         refuses the name, WorldError; the part is then still there.
@@ -182,6 +183,16 @@ class Library:
         except FileNotFoundError as error:
             shown = printable(os.path.join(self.path, part.directory))
             raise WorldError(f"{shown} was removed meanwhile") from error
+
+    def sync(self, directories: Iterable[str]) -> None:
+        """Make durable what has a name in these directories now. Raises WorldError."""
+        for directory in directories:
+            shown = os.path.join(self.path, directory)
+            with (
+                world_errors("cannot write into", shown),
+                self._folder(directory) as folder,
+            ):
+                folder.sync()
 
     def discard(self, part: Part) -> None:
         """Remove a part that is not wanted any more. Raises WorldError."""

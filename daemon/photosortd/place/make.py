@@ -24,7 +24,8 @@ def make_part(
 ) -> tuple[Method, str]:
     """Make the part `hidden` from `source`; returns how, and the content's sha256.
 
-    `clone`: whether a reflink is worth trying in mode auto. Raises SourceChanged; PhotoError if
+    Its bytes are durable then, its entry in the directory is after `folder.sync`. `clone`: whether
+    a reflink is worth trying in mode auto. Raises SourceChanged; PhotoError if
     that file system takes no such file; WorldError if the disk fails or `mode` is not possible
     there; whatever `folder.between` raises. The part is then removed again.
     """
@@ -39,8 +40,6 @@ def make_part(
                 made = _symlink(folder, source, hidden)
             else:
                 made = _content(folder, source, hidden, mode, mode_add, clone)
-            # The intent that names the part must not outlive it: its entry is made durable too.
-            folder.sync()
         _check_unchanged(source, made[0])
     except FileExistsError:
         raise  # that one is not ours to remove: another intent may name it

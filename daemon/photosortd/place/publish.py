@@ -21,7 +21,7 @@ _BAD_NAME = frozenset({errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG})
 
 
 def publish(folder: Folder, hidden: str, name: str, can: Abilities) -> None:
-    """Rename the part `hidden` to `name`, durably.
+    """Rename the part `hidden` to `name`, durably once `folder.sync` was called.
 
     Raises FileExistsError if the name is taken, PhotoError if the file system refuses such a
     name or another link to that file, WorldError otherwise; the part is then still there.
@@ -38,7 +38,6 @@ def publish(folder: Folder, hidden: str, name: str, can: Abilities) -> None:
                     f"{printable(folder.shown)} takes no file of this name: {error.strerror}"
                 ) from error
             raise
-        folder.sync()
 
 
 def _name(folder: Folder, hidden: str, name: str, can: Abilities) -> None:

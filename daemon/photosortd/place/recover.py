@@ -67,6 +67,7 @@ def _with_part(
                 library.publish(part, placement.name)
             except FileExistsError:
                 continue
+            library.sync([placement.directory])
             return Recovered("published", _as_it_is(library, placement))
         if found.sha256 == placement.sha256:
             library.discard(part)

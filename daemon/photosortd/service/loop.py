@@ -209,8 +209,8 @@ class Service:
     def _wait(self) -> None:
         """Sleep until an answer, an event, a signal, or the next thing that is due.
 
-        One answer a turn: a live photo may have come while it was filed. None of the archive's
-        while a live one is nearly there: it would wait for the disk.
+        One step of filing a turn: a live photo may have come meanwhile. None for the archive while
+        a live one is nearly there: it would wait for the disk.
         """
         now = time.monotonic()
         patience = self._patience(now)
@@ -218,10 +218,12 @@ class Service:
             min(patience, self._hurry(now)) if self._answers else patience, self._flags.wake
         )
         self._flags.silence()
-        if self._answers and not self._hurry(time.monotonic()):
-            # First the next photo for whoever is idle now: the disk takes a while to file this one.
-            self._pipeline.feed(time.monotonic(), time.time())
-            self._go_on()
+        if not self._hurry(time.monotonic()):
+            if self._answers:
+                # First the next photo for whoever is idle: the disk takes a while to file this one.
+                self._pipeline.feed(time.monotonic(), time.time())
+            if not self._hurry(time.monotonic()):
+                self._go_on()
 
     def _hurry(self, now: float) -> float:
         """Seconds for which the first answer is better not gone on with."""
@@ -234,7 +236,14 @@ class Service:
         self._answers.sort(key=lambda answer: not self._pipeline.is_live(answer))
 
     def _go_on(self) -> None:
-        self._pipeline.answered(self._answers.pop(0), time.monotonic(), time.time())
+        """A live photo first, then those that are ready to be filed together, then any other."""
+        pipeline, now = self._pipeline, time.monotonic()
+        live = bool(self._answers) and pipeline.is_live(self._answers[0])
+        due = pipeline.next_due()
+        if not live and due is not None and due <= now:
+            pipeline.file_together(now, time.time())
+        elif self._answers:
+            pipeline.answered(self._answers.pop(0), now, time.time())
 
     def _patience(self, now: float) -> float:
         pipeline = self._pipeline
@@ -249,10 +258,15 @@ class Service:
             pipeline.intake.next_due(),
             pipeline.gate.next_due() if pipeline.gate else None,
             self._teller.next_due(pipeline),
+            self._filing_due(now),
         ]
         if self._notifier.interval is not None:
             times.append(now + self._notifier.interval / 2)
         return max(0.0, min(when for when in times if when is not None) - now)
+
+    def _filing_due(self, now: float) -> float | None:
+        due = self._pipeline.next_due()
+        return None if due is None else max(due, now + self._hurry(now))
 
     def _do_reload(self) -> None:
         self._flags.reload = False
@@ -276,9 +290,10 @@ class Service:
         # Workers that cannot be had now: then there is nothing to wait for.
         with suppress(Stopped, WorldError):
             while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
-                self._collect(0.0 if self._answers else left)
-                if self._answers:
-                    self._go_on()
+                due = pipeline.next_due()
+                wait = left if due is None else max(0.0, due - time.monotonic())
+                self._collect(0.0 if self._answers else min(left, wait))
+                self._go_on()
         if self._diary is not None:
             self._diary.end()
         self._teller.tell(pipeline, time.monotonic(), stopped=True)
