@@ -31,6 +31,9 @@ _EXTENSIONS = {
 }
 _KIND = {extension: kind for kind, group in _EXTENSIONS.items() for extension in group}
 
+KNOWN = tuple(sorted(_KIND.items()))
+"""All that `kind` goes by."""
+
 _COUNTED = re.compile(r"(?P<base>.+)(?P<count>\(\d+\))")
 _SUPPLEMENTAL = "supplemental-metadata"
 _GOOGLE_LENGTH = 46  # characters before '.json'; Google Takeout cuts what is longer

@@ -57,8 +57,8 @@ def test_a_photo_that_cannot_be_looked_at_for_a_moment_is_filed(
 ) -> None:
     monkeypatch.setattr(root, "AGAIN", 0.2)
     daemon = start()
-    fails = Fails(scan.stamps, broken(number), 1)
-    monkeypatch.setattr(scan, "stamps", fails)
+    fails = Fails(scan.look, broken(number), 1)
+    monkeypatch.setattr(scan, "look", fails)
     (daemon.dcim / "a.jpg").write_bytes(draw_photo(RED))
     daemon.until(lambda: daemon.outcome("a.jpg") is Outcome.PLACED)
     assert not fails.left

@@ -194,6 +194,31 @@ def test_a_second_run_does_nothing(start: Callable[..., Daemon], tmp_path: Path)
     second.close()
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_a_scan_recognises_what_was_calm_in_the_last_one_and_writes_nothing(
+    start: Callable[..., Daemon], once: bool
+) -> None:
+    daemon = start(once=once)
+    (daemon.dcim / "sub").mkdir()
+    for name in ("red.jpg", "sub/green.jpg", "sub/notes.txt"):
+        (daemon.dcim / name).write_bytes(draw_photo(RED if "red" in name else GREEN))
+    daemon.settle()
+    asked: list[list[str]] = []
+    for _ in range(3):
+        asked.append([])
+        daemon.ledger._database.set_trace_callback(asked[-1].append)
+        daemon.watcher.request_scan()
+        daemon.settle()
+    looked_up = [sum("SELECT name, size" in line for line in each) for each in asked]
+    written = [sum(line.startswith("COMMIT") for line in each) for each in asked]
+    assert looked_up[0] > 0
+    assert (written[0], looked_up[1:], written[1:]) == (1, [0, 0], [0, 0])
+    (daemon.dcim / "sub/red.jpg").write_bytes(draw_photo(MAGENTA))
+    daemon.watcher.request_scan()
+    daemon.settle()
+    assert daemon.outcome("sub/red.jpg") is Outcome.PLACED
+
+
 def test_a_photo_renamed_into_place_is_taken_at_once(start: Callable[..., Daemon]) -> None:
     daemon = start()
     daemon.settle()

@@ -4,6 +4,7 @@ One SQLite file in WAL mode with synchronous=FULL: what a transaction here retur
 a power cut. Only the process that holds the lock writes, except for rows of requests.
 """
 
+from photosortd.ledger.marks import Mark, Marks
 from photosortd.ledger.placements import Placements
 from photosortd.ledger.requests import Progress, Request, Requests
 from photosortd.ledger.rows import (
@@ -25,6 +26,8 @@ __all__ = [
     "Filed",
     "Known",
     "Ledger",
+    "Mark",
+    "Marks",
     "Note",
     "PlacementRow",
     "Placements",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from photosortd.errors import ConfigError
 from photosortd.ledger.blame import FAILURES, Connection, blame
 
-VERSION = 3
+VERSION = 4
 
 _FIRST = """
 CREATE TABLE library (path BLOB PRIMARY KEY, uuid TEXT NOT NULL) WITHOUT ROWID;
@@ -105,10 +105,32 @@ DROP INDEX placement_batch;      -- counting the batches of a large ledger read 
 CREATE INDEX placement_batch ON placement(batch, state);
 """
 
+_FOURTH = """
+CREATE TABLE calm (             -- while it stands, files that look like that are no news to a scan
+  root INTEGER NOT NULL REFERENCES root(id),
+  directory BLOB NOT NULL,
+  part INTEGER NOT NULL,         -- of a large directory: which slice
+  digest BLOB NOT NULL,
+  PRIMARY KEY (root, directory, part)
+) WITHOUT ROWID;
+CREATE TRIGGER calm_until_insert AFTER INSERT ON version BEGIN
+  DELETE FROM calm WHERE root = new.root AND directory = new.directory;
+END;
+CREATE TRIGGER calm_until_update AFTER UPDATE ON version BEGIN
+  DELETE FROM calm WHERE root = old.root AND directory = old.directory;
+END;
+CREATE TRIGGER calm_until_move AFTER UPDATE OF root, directory ON version BEGIN
+  DELETE FROM calm WHERE root = new.root AND directory = new.directory;
+END;
+CREATE TRIGGER calm_until_delete AFTER DELETE ON version BEGIN
+  DELETE FROM calm WHERE root = old.root AND directory = old.directory;
+END;
+"""
+
 _CHECKPOINT = 4 << 20
 """Bytes that are written beside the ledger before they are brought into it."""
 
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What makes a ledger of each version from the one before."""
 
 

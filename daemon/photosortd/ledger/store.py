@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from photosortd.ledger import schema
 from photosortd.ledger.looking import Looking
+from photosortd.ledger.marks import Marks
 from photosortd.ledger.placements import Placements
 from photosortd.ledger.requests import Requests
 from photosortd.ledger.rows import (
@@ -38,6 +39,7 @@ class Ledger(Looking):
         self._standing = None if path is None else Standing(path)
         self.placements = Placements(database, self.write)
         self.requests = Requests(database, self.write)
+        self.marks = Marks(database, self.write)
 
     @classmethod
     def open(cls, path: str) -> "Ledger":

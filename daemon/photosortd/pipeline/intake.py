@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from photosortd.ledger import Known, Ledger, Note
+from photosortd.pipeline.calm import mark_of
 from photosortd.pipeline.values import Done, Rules, Trip
 from photosortd.records import Kind, Outcome, Shot, Source, Stamp
 from photosortd.settle import Rest, Settler
@@ -160,7 +161,12 @@ class Intake:
         `arrived` are names that were renamed into place; `now` is monotonic, `wall` since the
         epoch, both in seconds.
         """
-        found = self._news(listing, wall)
+        mark = None if self.rules.again else mark_of(listing)
+        if mark is not None and self._ledger.marks.stands(mark):
+            return 0
+        found, calm = self._news(listing, wall)
+        if calm and mark is not None:
+            self._ledger.marks.make(mark)
         news = 0
         for shot in group(listing.files) if found else ():
             self.between()
@@ -170,21 +176,28 @@ class Intake:
                 self._take_in(shot, fresh, listing, now, wall, live, arrived)
         return news
 
-    def _news(self, listing: Listing, wall: float) -> set[str]:
-        """What is to be looked at in a directory. In most of them nothing is: that is quick."""
+    def keep_marks(self) -> None:
+        """The scan is over: the next one shall recognise what was calm in this one."""
+        self._ledger.marks.keep()
+
+    def _news(self, listing: Listing, wall: float) -> tuple[set[str], bool]:
+        """What is to be looked at in a directory, and whether all in it is calm: then it is no
+        news for as long as the files look like that, and nobody says otherwise."""
         if not listing.files:
-            return set()
+            return set(), True
         at = listing.root, listing.directory
         calm = {} if self.rules.again else self._ledger.calm(*at, listing.files)
         rest = [name for name, stamp in listing.files.items() if calm.get(name) != stamp[:3]]
         known = self._ledger.known(*at, rest)
-        found = set()
+        found, others = set(), 0
         for number, name in enumerate(rest, 1):
             if number % STRIDE == 0:
                 self.between()
-            if self._fresh(name, listing, known, wall) and kind(name) is not Kind.OTHER:
+            if kind(name) is Kind.OTHER:
+                others += 1
+            elif self._fresh(name, listing, known, wall):
                 found.add(name)
-        return found
+        return found, others == len(rest)
 
     def _fresh(self, name: str, listing: Listing, known: Mapping[str, Known], wall: float) -> bool:
         before, stamp = known.get(name), listing.files[name]

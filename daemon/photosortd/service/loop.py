@@ -193,6 +193,11 @@ class Service:
     def _scan(self, pipeline: Pipeline, wall: float) -> None:
         """Let the running scan go on for a moment, as long as there is little in the queue, and
         nothing that an event named."""
+        self._list(pipeline, wall)
+        if not pipeline.watcher.scanning:
+            pipeline.intake.keep_marks()
+
+    def _list(self, pipeline: Pipeline, wall: float) -> None:
         until = time.monotonic() + SCAN_SLICE
         few = 2 * max(1, pipeline.workers.count) + 2
         while pipeline.intake.untried < few and time.monotonic() < until:

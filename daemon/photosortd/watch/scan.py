@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from photosortd import files
-from photosortd.records import Stamp, printable
+from photosortd.records import printable
+from photosortd.watch.glance import Glance
 from photosortd.watch.ignore import IGNORE_FILE, NO_MEDIA, Rules, read_ignore_file
 from photosortd.watch.kin import kin
 
@@ -109,26 +110,26 @@ def _add(
                 contents.problems.append(problem(os.path.join(directory, name), error))
 
 
-def stamps(
+def look(
     descriptor: int,
     directory: str,
     names: Sequence[str],
     problems: list[str],
     between: Callable[[], None] = nothing,
-) -> dict[str, Stamp]:
+) -> dict[str, os.stat_result]:
     """How these files of an open directory look now, without those that are none any more."""
     found = {}
-    of, look, regular = Stamp.of, os.stat, stat.S_ISREG
+    ask, regular = os.stat, stat.S_ISREG
     for some in _strides(names, between):
         for name in some:
             try:
-                facts = look(name, dir_fd=descriptor, follow_symlinks=False)
+                facts = ask(name, dir_fd=descriptor, follow_symlinks=False)
             except OSError as error:
                 if error.errno not in GONE:
                     problems.append(problem(os.path.join(directory, name), error))
                 continue
             if regular(facts.st_mode):
-                found[name] = of(facts)
+                found[name] = facts
     return found
 
 
@@ -171,7 +172,7 @@ def _inside(root: int, directory: str, rules: Rules) -> Rules:
 
 def list_directory(
     root: int, directory: str, rules: Rules, only: Collection[str] | None
-) -> dict[str, Stamp] | None:
+) -> Glance | None:
     """The files of one directory now, or of it what may be one shot with the names `only`.
 
     None if it is ignored or gone. Raises Unread if it, or a file in it, cannot be read.
@@ -181,7 +182,7 @@ def list_directory(
         above = rules_above(root, directory, rules)
         with opened(root, directory) as descriptor:
             contents = read_directory(descriptor, directory, above, only)
-            found = stamps(descriptor, directory, contents.files, problems)
+            found = look(descriptor, directory, contents.files, problems)
     except Ignored:
         return None
     except OSError as error:
@@ -190,7 +191,7 @@ def list_directory(
         raise Unread(problem(directory, error)) from error
     if problems:
         raise Unread(problems[0])
-    return found
+    return Glance(found)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """What the watching part tells the others: frozen values only."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from photosortd.errors import WorldError
-from photosortd.records import Source, Stamp
+from photosortd.records import Source
+from photosortd.watch.glance import Glance
 
 Watched = Literal["events", "scans", "paused"]
 
@@ -41,7 +41,7 @@ class Listing:
 
     root: str
     directory: str  # below the root; '' for the root itself
-    files: Mapping[str, Stamp]
+    files: Glance
     hinted: bool = False  # an event named a directory above it: no sign of a deaf watch
 
 

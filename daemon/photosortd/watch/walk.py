@@ -8,18 +8,18 @@ import errno
 import os
 from collections.abc import Callable, Collection
 
-from photosortd.records import Stamp
+from photosortd.watch.glance import Glance
 from photosortd.watch.ignore import Rules
 from photosortd.watch.kin import slices
 from photosortd.watch.scan import (
     GONE,
     Ignored,
+    look,
     nothing,
     opened,
     problem,
     read_directory,
     rules_above,
-    stamps,
 )
 
 SLICE = 5000  # files of one directory that are looked at in one step
@@ -51,6 +51,8 @@ class Walk:
         self._pending: list[tuple[str, Rules | None]] = [(top, None)]
         self._directory = ""  # the one that is being read
         self._slices: list[list[str]] = []  # names in it still to be looked at, the next one last
+        self._part = 0  # how many slices of it were taken
+        self._whole = True  # whether it showed all that is in it
         self._watched = watched
         self._device: int | None = None
         self._since_ns = int((wall - _RECENT) * 1e9)
@@ -66,16 +68,18 @@ class Walk:
     def done(self) -> bool:
         return not (self._pending or self._slices)
 
-    def step(self, root: int) -> tuple[str, dict[str, Stamp]] | None:
+    def step(self, root: int) -> tuple[str, Glance] | None:
         """Read the next directory below the descriptor `root`: (path, files).
 
         One with more than 5,000 files comes in slices, one with each step, what may be one shot
         in one of them. None if it is ignored, gone or cannot be read, or nothing is left.
         """
         try:
-            if not self._slices and not self._enter(root):
-                return None
-            return self._directory, self._look(root, self._slices.pop())
+            if self._slices:
+                with opened(root, self._directory) as descriptor:
+                    return self._directory, self._look(descriptor)
+            if self._pending:
+                return self._enter(root)
         except Ignored as reason:
             if not self._directory:
                 self._note(f"all of it is ignored: {reason}")
@@ -86,34 +90,34 @@ class Walk:
                 self.broken |= error.errno not in REFUSED
         return None
 
-    def _enter(self, root: int) -> bool:
-        """Take the names in the next directory; False if there is none."""
-        if not self._pending:
-            return False
+    def _enter(self, root: int) -> tuple[str, Glance]:
+        """Take the names in the next directory, and look at the first slice of them."""
         self._directory, rules = self._pending.pop()
         if rules is None:
             rules = rules_above(root, self._directory, self._rules)
         with opened(root, self._directory) as descriptor:
             self._check_watched(os.fstat(descriptor), os.fstat(root).st_dev)
             contents = read_directory(descriptor, self._directory, rules, between=self._between)
-        self.directories += 1
-        self._note(*contents.problems)
-        self._pending += [
-            (os.path.join(self._directory, name), contents.rules)
-            for name in reversed(contents.directories)
-        ]
-        self._slices = list(slices(contents.files, SLICE))[::-1]
-        return True
+            self.directories += 1
+            self._note(*contents.problems)
+            self._pending += [
+                (os.path.join(self._directory, name), contents.rules)
+                for name in reversed(contents.directories)
+            ]
+            self._slices = list(slices(contents.files, SLICE))[::-1]
+            self._part, self._whole = 0, not contents.problems
+            return self._directory, self._look(descriptor)
 
-    def _look(self, root: int, names: list[str]) -> dict[str, Stamp]:
+    def _look(self, descriptor: int) -> Glance:
         problems: list[str] = []
-        with opened(root, self._directory) as descriptor:
-            found = stamps(descriptor, self._directory, names, problems, self._between)
+        found = look(descriptor, self._directory, self._slices.pop(), problems, self._between)
         self._note(*problems)
         self.broken |= bool(problems)
-        self.files += len(found)
-        self.recent += sum(stamp.ctime_ns >= self._since_ns for stamp in found.values())
-        return found
+        glance = Glance(found, self._part if self._whole and not problems else None)
+        self._part += 1
+        self.files += len(glance)
+        self.recent += glance.changed_since(self._since_ns)
+        return glance
 
     def _check_watched(self, facts: os.stat_result, device: int) -> None:
         # Other file systems mounted below have inode numbers of their own.
