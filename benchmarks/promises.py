@@ -21,6 +21,7 @@ _PARTS = {
     "reading back and hashing": ("make.py", "_proven"),
     "ledger: intents": ("store.py", "intend"),
     "ledger: deeds": ("store.py", "complete"),
+    "ledger: making it durable": ("store.py", "write"),
     "waiting for workers": ("pool.py", "collect"),
 }
 

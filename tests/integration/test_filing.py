@@ -4,20 +4,21 @@ import hashlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from photosortd import layout, undo
 from photosortd.errors import WorldError
 from photosortd.filing import Filing, HalfFiled, Opened, Prepared, Style
-from photosortd.ledger import Ledger, Note, Selection, schema
+from photosortd.ledger import Filed, Ledger, Note, Selection, schema
 from photosortd.ledger.placements import Placements
-from photosortd.place import Library, Part, SourceChanged
+from photosortd.place import Blocked, Library, Part, SourceChanged
 from photosortd.place.folder import Folder
 from photosortd.records import (
     Decided,
@@ -91,9 +92,13 @@ class World:
         with self.prepared([names], *categories, bundle=bundle) as (filing, shots):
             filing.file(shots[0], 20.0)
 
-    def file_together(self, photos: list[str], *categories: str) -> list[HalfFiled | None]:
+    def file_together(self, photos: list[str], *categories: str) -> list[list[str] | WorldError]:
+        """The names that each got, or why not."""
         with self.prepared([[photo] for photo in photos], *categories) as (filing, shots):
-            return filing.commit(shots, 20.0)
+            return [
+                result if isinstance(result, WorldError) else [each.name for each in result]
+                for result in filing.commit(shots, 20.0)
+            ]
 
     @contextmanager
     def prepared(
@@ -251,7 +256,7 @@ def test_what_makes_several_durable_is_waited_for_once(
     with world.prepared([[photo] for photo in photos], "food", "me") as (filing, shots):
         monkeypatch.setattr(Folder, "sync", synced)
         monkeypatch.setattr(schema.Connection, "execute", executed)
-        assert filing.commit(shots, 20.0) == [None] * 8
+        filing.commit(shots, 20.0)
     assert sorted(syncs) == ["food", "food", "me", "me"]
     assert len(commits) == 2
     assert len(world.tree()) == 16
@@ -262,7 +267,8 @@ def test_two_of_the_same_name_that_are_filed_together_get_two_names(world: World
     for folder in ("100", "101"):
         (world.base / "DCIM" / folder).mkdir()
         (world.base / "DCIM" / folder / "IMG_1.JPG").write_bytes(folder.encode())
-    assert world.file_together(["100/IMG_1.JPG", "101/IMG_1.JPG"], "food") == [None, None]
+    filed = world.file_together(["100/IMG_1.JPG", "101/IMG_1.JPG"], "food")
+    assert filed == [["IMG_1.JPG"], ["IMG_1-1.JPG"]]
     assert world.tree() == {"food/IMG_1.JPG": b"100", "food/IMG_1-1.JPG": b"101"}
     rows = world.ledger.placements.select(Selection(category="food"))
     assert sorted(row.placement.name for row in rows) == ["IMG_1-1.JPG", "IMG_1.JPG"]
@@ -281,36 +287,65 @@ def test_one_that_cannot_be_named_holds_no_other_up(
 
     with monkeypatch.context() as patch:
         patch.setattr(Library, "publish", failing)
-        failures = world.file_together(["a.jpg", "b.jpg", "c.jpg"], "food")
-    assert [str(failure) if failure else None for failure in failures] == [
-        None, "the disk fails", None
-    ]  # fmt: skip
+        first, second, third = world.file_together(["a.jpg", "b.jpg", "c.jpg"], "food")
+    assert (first, third) == (["a.jpg"], ["c.jpg"])
+    assert isinstance(second, HalfFiled)
     assert world.ledger.counts() == {Outcome.PLACED: 2, "pending": 1}
     assert world.restart() == []
     assert world.tree() == {"food/a.jpg": b"a", "food/b.jpg": b"b", "food/c.jpg": b"c"}
     assert world.ledger.counts() == {Outcome.PLACED: 3}
 
 
-@pytest.mark.parametrize("what", ["sync", "intend"])
+def test_a_directory_that_is_in_the_way_holds_up_its_own_alone(world: World) -> None:
+    put(world, a__jpg=b"a", b__jpg=b"b")
+    with (
+        world.prepared([["a.jpg"]], "food") as (filing, food),
+        world.prepared([["b.jpg"]], "me") as (_, me),
+    ):
+        (world.base / "library" / "food").rename(world.base / "elsewhere")
+        (world.base / "library" / "food").symlink_to(world.base / "elsewhere")
+        first, second = filing.commit([*food, *me], 20.0)
+    assert isinstance(first, Blocked)
+    assert not isinstance(second, WorldError)
+    assert world.ledger.counts() == {Outcome.PLACED: 1}
+    assert world.ledger.placements.intended() == []
+
+
+@pytest.mark.parametrize("what", ["sync", "intend", "write"])
 def test_several_that_cannot_be_intended_leave_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     put(world, a__jpg=b"a", b__jpg=b"b")
-    calls = itertools.count(1)
     owner: type = Library if what == "sync" else Ledger
-    real = getattr(owner, what)
-
-    def failing(self: object, *args: object) -> object:
-        if what == "sync" or next(calls) == 2:  # the second intent takes the first one back
-            raise WorldError("the disk is full")
-        return real(self, *args)
-
-    monkeypatch.setattr(owner, what, failing)
-    with pytest.raises(WorldError, match="the disk is full"):
-        world.file_together(["a.jpg", "b.jpg"], "food")
+    with world.prepared([["a.jpg"], ["b.jpg"]], "food") as (filing, shots):
+        monkeypatch.setattr(owner, what, mock.Mock(side_effect=WorldError("the disk is full")))
+        results = filing.commit(shots, 20.0)
+        monkeypatch.undo()
+    assert [(type(each), str(each)) for each in results] == [(WorldError, "the disk is full")] * 2
     assert world.tree() == {}
     assert world.ledger.counts() == {}
     assert world.ledger.placements.intended() == []
+
+
+def test_an_intent_that_fails_takes_those_before_it_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows is as if each had come alone."""
+    put(world, a__jpg=b"a", b__jpg=b"b")
+    intend, counts = Ledger.intend, []
+
+    def failing(ledger: Ledger, shot: Sequence[Filed], *more: Any) -> list[int]:
+        counts.append(dict(ledger.counts()))
+        if shot[0].note.source.name == "b.jpg":
+            raise WorldError("the disk is full")
+        return intend(ledger, shot, *more)
+
+    monkeypatch.setattr(Ledger, "intend", failing)
+    first, second = world.file_together(["a.jpg", "b.jpg"], "food")
+    assert counts == [{}, {"pending": 1}, {}, {Outcome.PLACED: 1}]
+    assert first == ["a.jpg"]
+    assert isinstance(second, WorldError)
+    assert world.tree() == {"food/a.jpg": b"a"}
 
 
 def test_undo_takes_the_whole_shot_and_only_ours(world: World) -> None:
@@ -540,6 +575,57 @@ def test_two_crashes_in_a_row_are_put_right(tmp_path: Path) -> None:
         assert world.tree() == WHOLE, f"crashes at {first} and {second}"
         assert sources_are_whole(world)
         world.close()
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_what_a_recovery_calls_filed_outlives_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failed: bool
+) -> None:
+    """A name was given and never synced: killed then, or another one failed. The next start finds
+    it there, and the power goes as soon as its deed is noted."""
+    world = World(tmp_path, PlaceMode.COPY)
+    put(world, a__jpg=b"a")
+    volatile: dict[str, str] = {}  # by name: what the disk has there yet
+    publish, sync = Library.publish, Folder.sync
+
+    def published(library: Library, part: Part, name: str) -> None:
+        if failed and part.directory == "me" and not begun:
+            begun.append(name)
+            raise WorldError("the disk fails")
+        publish(library, part, name)
+        volatile[f"{part.directory}/{name}"] = f"{part.directory}/{part.part}"
+
+    def synced(folder: Folder) -> None:
+        sync(folder)
+        for name in [each for each in volatile if each.startswith(f"{folder.path}/")]:
+            del volatile[name]
+
+    begun: list[str] = []
+    monkeypatch.setattr(Library, "publish", published)
+    monkeypatch.setattr(Folder, "sync", synced)
+    with monkeypatch.context() as patch:
+        if not failed:
+            real, calls = Library.sync, itertools.count(1)
+
+            def killed(library: Library, directories: Iterable[str]) -> None:
+                if next(calls) == 2:
+                    raise Crash
+                real(library, directories)
+
+            patch.setattr(Library, "sync", killed)
+        with suppress(Crash):
+            world.file_together(["a.jpg"], "food", "me")
+    assert volatile
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "sweep", mock.Mock(side_effect=Crash))
+        with suppress(Crash):
+            world.restart()
+    assert world.ledger.counts() == {Outcome.PLACED: 1}
+    for name, part in volatile.items():
+        (tmp_path / "library" / name).rename(tmp_path / "library" / part)
+    world.restart()
+    assert world.tree() == {"food/a.jpg": b"a", "me/a.jpg": b"a"}
+    world.close()
 
 
 def crash_after_commit(patch: pytest.MonkeyPatch, number: int) -> None:

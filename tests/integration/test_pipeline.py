@@ -6,10 +6,12 @@ green and blue by mean colour), the ledger, the library.
 
 import hashlib
 import os
+import random
 import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,11 @@ from photosortd import layout
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing import Filing, HalfFiled, Prepared, Style
 from photosortd.ledger import Ledger, Version
-from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate, together
+from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate, setbacks, together
 from photosortd.pipeline.dispatch import IN_HAND
 from photosortd.pipeline.together import MOST
-from photosortd.place import Library, OpenSource, Part
+from photosortd.pipeline.values import MAX_ATTEMPTS
+from photosortd.place import Blocked, Library, OpenSource, Part
 from photosortd.records import Limits, Outcome, PlaceMode, Source
 from photosortd.sdnotify import Notifier
 from photosortd.service import Flags, Service, loop
@@ -671,16 +674,17 @@ def test_those_that_wait_are_not_filed_twice(
 
 @dataclass
 class Waiting:
-    """A daemon with five of an archive's photos that wait for a sixth, which is held up."""
+    """A daemon with some of an archive's photos that wait for one more, which is held up."""
 
     daemon: Daemon
+    count: int = 5
     held: list[Answer] = field(default_factory=list)
     over: bool = False
 
     def __post_init__(self) -> None:
         workers = self.daemon.pipeline.workers
         self._collect, workers.collect = workers.collect, self.collect  # type: ignore[method-assign]
-        self.daemon.until(lambda: len(self.daemon.pipeline._together) == 5)
+        self.daemon.until(lambda: len(self.daemon.pipeline._together) == self.count)
         assert self.daemon.tree() != []  # parts
 
     def collect(self, *arguments: Any) -> list[Answer]:
@@ -754,6 +758,145 @@ def test_those_that_wait_leave_no_part_when_they_are_let_go(waiting: Waiting) ->
     assert waiting.daemon.tree() == []
     assert waiting.daemon.pipeline.outstanding == 0
     assert waiting.daemon.ledger.counts() == {}
+
+
+def test_a_stop_files_those_that_wait_even_if_another_is_broken_off(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = waiting.daemon
+    monkeypatch.setattr(Library, "make_part", mock.Mock(side_effect=Stopped))
+    waiting.over = True
+    daemon.service._shutdown()
+    assert len(daemon.tree()) == len(daemon.done) == 5
+
+
+def test_a_change_to_one_that_waits_is_seen_without_a_scan(waiting: Waiting) -> None:
+    daemon = waiting.daemon
+    name = daemon.pipeline._together._ready[0].out.trip.source.name
+    heard = daemon.pipeline.intake._after
+    (daemon.dcim / name).write_bytes(draw_photo(BLUE))
+    daemon.until(lambda: len(heard) == 1)
+    waiting.over = True
+    daemon.until(lambda: f"blue/{name}" in daemon.tree())
+    assert f"red/{name}" in daemon.tree()
+    assert daemon.version(name) == daemon.ledger.history(Source(str(daemon.dcim), name))[0]
+
+
+def test_a_companion_of_one_that_waits_follows_without_a_scan(waiting: Waiting) -> None:
+    daemon = waiting.daemon
+    name = Path(daemon.pipeline._together._ready[0].out.trip.source.name).stem
+    (daemon.dcim / f"{name}.AAE").write_bytes(b"<plist/>")
+    daemon.until(lambda: len(daemon.pipeline.intake._after) == 1)
+    waiting.over = True
+    daemon.until(lambda: f"red/{name}.AAE" in daemon.tree())
+
+
+def test_two_of_one_name_are_told_by_the_names_that_they_got(
+    start: Callable[..., Daemon], tmp_path: Path
+) -> None:
+    for folder in ("100", "101"):
+        (tmp_path / "DCIM" / folder).mkdir(parents=True)
+        (tmp_path / "DCIM" / folder / "IMG_1.JPG").write_bytes(draw_photo(RED, seed=int(folder)))
+        age(tmp_path / "DCIM" / folder / "IMG_1.JPG")
+    daemon = start(once=True)
+    daemon.settle()
+    assert daemon.tree() == ["red/IMG_1-1.JPG", "red/IMG_1.JPG"]
+    assert sorted(target for done in daemon.done for target in done.targets) == daemon.tree()
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_ledger_that_fails_with_one_that_waits_keeps_the_other_too(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alike: bool
+) -> None:
+    """The one that waits would be set aside, and even that cannot be noted; the other one is the
+    reason why it is filed now, as a duplicate or because it fails itself."""
+    monkeypatch.setattr(together, "WAIT", 60.0)
+    archive(tmp_path / "DCIM", *(draw_photo(RED, seed=0 if alike else seed) for seed in range(2)))
+    one = Waiting(start(workers=2), count=1)
+    pipeline, trip = one.daemon.pipeline, one.daemon.pipeline._together._ready[0].out.trip
+    for _ in range(MAX_ATTEMPTS):
+        pipeline._setbacks.is_its_fault(trip.source)
+        pipeline._setbacks.success(Source("/elsewhere", "x.jpg"))
+    with monkeypatch.context() as patch:
+        full = mock.Mock(side_effect=WorldError("no room"))
+        for owner, what in ((Ledger, "intend"), (Ledger, "finish"), (Library, "make_part")):
+            patch.setattr(owner, what, full)
+        one.over = True
+        one.daemon.until(lambda: pipeline.trouble is not None)
+    expected = {"placed": 1, "duplicate": 1} if alike else {"placed": 2}
+    one.daemon.until(lambda: one.daemon.ledger.counts() == expected)
+    one.daemon.settle()
+
+
+@pytest.mark.parametrize("mode", [PlaceMode.COPY, PlaceMode.HARDLINK, PlaceMode.SYMLINK])
+def test_whatever_fails_each_photo_is_filed_once_and_nothing_is_left(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: PlaceMode
+) -> None:
+    dice = random.Random(7)
+    contents = []
+    for folder in ("100", "101", "102"):  # with the same names, and some of the same bytes
+        (tmp_path / "DCIM" / folder).mkdir(parents=True)
+        for number in range(8):
+            fresh = draw_photo(dice.choice((RED, MAGENTA)), seed=dice.randrange(1 << 20))
+            contents.append(dice.choice(contents) if contents and dice.random() < 0.2 else fresh)
+            (tmp_path / "DCIM" / folder / f"IMG_{number}.JPG").write_bytes(contents[-1])
+    (tmp_path / "DCIM" / "101" / "IMG_3.AAE").write_bytes(b"<plist/>")
+    age(tmp_path / "DCIM" / "102" / "IMG_7.JPG")
+    style = Style(mode, 0o040, layout.parse("{category}/{name}"), 0)
+    daemon = start(workers=2, changes={"style": style})
+    failures = []
+
+    def flaky(owner: type, what: str) -> None:
+        real = getattr(owner, what)
+
+        def maybe(self: object, *arguments: Any) -> object:
+            fate = dice.random()
+            error = (Blocked if dice.random() < 0.3 else WorldError)(f"{what} fails")
+            if fate < 0.05:
+                failures.append(error)
+                raise error
+            result = real(self, *arguments)
+            if fate > 0.95:
+                failures.append(error)
+                raise error
+            return result
+
+        patch.setattr(owner, what, maybe)
+
+    monkeypatch.setattr(gate, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(gate, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(gate, "AGAIN", 0.2)
+    monkeypatch.setattr(setbacks, "MAX_ATTEMPTS", 1 << 20)
+    with monkeypatch.context() as patch:
+        for what in ("sync", "publish", "choose_names", "make_part", "sweep", "discard"):
+            flaky(Library, what)
+        for what in ("intend", "complete", "touch", "settle"):
+            flaky(Ledger, what)
+        daemon.until(lambda: len(failures) > 40 or daemon.is_idle(), 60)
+    assert len(failures) > 5
+    daemon.watcher.request_scan()
+    daemon.until(lambda: daemon.is_idle() and daemon.pipeline.intake.next_due() is None, 60)
+    daemon.until(lambda: daemon.pipeline.trouble is None)
+    photos = [daemon.library / name for name in daemon.tree() if name.endswith(".JPG")]
+    filed = sorted((path.parent.name, sha256(path)) for path in photos)
+    assert len(filed) == len(set(filed))
+    assert {digest for _, digest in filed} == {
+        hashlib.sha256(each).hexdigest() for each in contents
+    }
+    assert daemon.ledger.placements.intended() == []
+    assert not daemon.pipeline.intake._queued
+    assert [name for name in daemon.tree() if "/." in name] == []
+    assert not [path for path in open_files() if path.startswith(str(daemon.dcim))]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def open_files() -> Iterator[str]:
+    for each in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):
+            yield os.readlink(f"/proc/self/fd/{each}")
 
 
 def test_live_photos_that_are_put_back_find_room_as_live_ones(

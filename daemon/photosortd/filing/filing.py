@@ -74,39 +74,51 @@ class Filing:
         filed = _companions(companions, pieces)
         self.file(Prepared(None, filed, tuple(pieces), batch, bundle, leader.id), at)
 
-    def file(self, shot: Prepared, at: float) -> None:
-        """Commit one shot. Raises WorldError, with nothing noted and no part left; HalfFiled."""
-        (failure,) = self.commit([shot], at)
-        if failure is not None:
-            raise failure
+    def file(self, shot: Prepared, at: float) -> tuple[Placement, ...]:
+        """Commit one shot; its photo's new placements. Raises WorldError as `commit` tells it."""
+        (result,) = self.commit([shot], at)
+        if isinstance(result, WorldError):
+            raise result
+        return result
 
-    def commit(self, shots: Sequence[Prepared], at: float) -> list[HalfFiled | None]:
+    def commit(
+        self, shots: Sequence[Prepared], at: float
+    ) -> Sequence[tuple[Placement, ...] | WorldError]:
         """Note the intents of several shots, give every part its name, and note the deeds.
 
-        What has to be durable before the next step is so for all of them at once. Raises
-        WorldError, with nothing noted and no part left. Afterwards a failure concerns one shot, or
-        some: then theirs is HalfFiled, and None for a shot that is filed.
+        What has to be durable before the next step is so for all of them at once. Returns for each
+        shot its photo's new placements; HalfFiled, when `recover` must finish it; or another
+        WorldError, with nothing of it noted and no part left.
         """
         try:
-            # The intent that names a part must not outlive it: its entry is made durable first.
-            self._sync(shots)
-            with self._ledger.write():
-                versions = [self._intend(each) for each in shots]
+            versions = self._note_intents(shots)
+        except WorldError as error:
+            if len(shots) > 1:  # each fares as it would have alone
+                return [result for each in shots for result in self.commit([each], at)]
+            self.discard(shots[0])
+            return [error]
         except BaseException:
             for each in shots:
                 self.discard(each)
             raise
-        failures = [self._name(*each) for each in zip(shots, versions, strict=True)]
-        named = [number for number, failure in enumerate(failures) if failure is None]
+        results = [self._name(*each) for each in zip(shots, versions, strict=True)]
+        named = [number for number, each in enumerate(results) if not isinstance(each, WorldError)]
         try:
             self._sync([shots[number] for number in named])
-            with self._ledger.write():
-                for number in named:
-                    self._complete(shots[number], versions[number], at)
+            if any(versions[number] for number in named):
+                with self._ledger.write():
+                    for number in named:
+                        self._complete(shots[number], versions[number], at)
         except WorldError as error:
             for number in named:
-                failures[number] = _half(error)
-        return failures
+                results[number] = _half(error)
+        return results
+
+    def _note_intents(self, shots: Sequence[Prepared]) -> list[list[int]]:
+        # The intent that names a part must not outlive it: its entry is made durable first.
+        self._sync(shots)
+        with self._ledger.write():
+            return [self._intend(each) for each in shots]
 
     def discard(self, shot: Prepared) -> None:
         """Remove the parts of a shot that is not to be filed now."""
@@ -183,17 +195,21 @@ class Filing:
         entry = Entry(shot.batch, shot.bundle, leader)
         return self._ledger.intend(filed, self._library.path, entry)
 
-    def _name(self, shot: Prepared, versions: Sequence[int]) -> HalfFiled | None:
-        """Give the parts of a shot their names."""
+    def _name(self, shot: Prepared, versions: Sequence[int]) -> tuple[Placement, ...] | HalfFiled:
+        """Give the parts of a shot their names; what became of its photo's placements."""
+        placed = []
         try:
             rows = self._intended(versions)
             for piece in shot.pieces:
+                placement = piece.placement
                 if piece.part is not None:
-                    row = rows[piece.placement.category, piece.placement.part]
-                    self._publish(piece.opened, piece.part, piece.placement, row.id)
+                    row = rows[placement.category, placement.part]
+                    placement = self._publish(piece.opened, piece.part, placement, row.id)
+                if shot.photo is not None and piece.opened.source == shot.photo.note.source:
+                    placed.append(placement)
         except (WorldError, PhotoError) as error:
             return _half(error)
-        return None
+        return tuple(placed)
 
     def _complete(self, shot: Prepared, versions: Sequence[int], at: float) -> None:
         self._ledger.complete(versions, at)
@@ -210,7 +226,9 @@ class Filing:
             if piece.placement.method is Method.HARDLINK
         }
         for each, version in zip(filed, versions, strict=True):
-            if each.note.source in linked:
+            if each.note.source not in linked:
+                continue
+            with suppress(OSError):  # it cannot be looked at any more: that is news
                 stamp = Stamp.of(os.fstat(linked[each.note.source]))
                 if stamp.same_file_state(each.note.stamp):
                     self._ledger.touch(version, replace(each.note, stamp=stamp))
@@ -222,20 +240,20 @@ class Filing:
             for row in self._ledger.placements.of(version)
         }
 
-    def _publish(self, opened: Opened, part: Part, placement: Placement, row: int) -> None:
+    def _publish(self, opened: Opened, part: Part, placement: Placement, row: int) -> Placement:
         """Give the part its name; if somebody took that name meanwhile, note and take the next."""
         for _ in range(PUBLISH_TRIES):
             try:
                 self._library.publish(part, placement.name)
-                return
+                return placement
             except FileExistsError:
                 names = self._library.choose_names(part.directory, [self._wanted(opened)])
-                placement = replace(placement, name=names.names[0])
                 method = Method.THERE if names.there[0] else placement.method
+                placement = replace(placement, name=names.names[0], method=method)
                 self._ledger.placements.renamed(row, placement.name, method)
                 if names.there[0]:
                     self._library.discard(part)
-                    return
+                    return placement
         raise WorldError(f"{part.directory}: another program keeps taking the names chosen here")
 
     def _discard(self, pieces: Sequence[Piece]) -> None:

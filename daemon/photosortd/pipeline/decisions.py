@@ -17,7 +17,7 @@ from photosortd.pipeline.setbacks import Setbacks
 from photosortd.pipeline.together import Ready, Together
 from photosortd.pipeline.values import Rules, Trip
 from photosortd.place import SourceChanged
-from photosortd.records import Decided, Outcome, Seen, Source, Stamp, printable
+from photosortd.records import Decided, Outcome, Placement, Seen, Source, Stamp, printable
 from photosortd.vision.decide import decide
 
 DECIDED = (Outcome.PLACED, Outcome.NONE, Outcome.UNSURE, Outcome.DUPLICATE)
@@ -125,8 +125,7 @@ class Decisions:
         if self._may_wait(ready):
             self._together.add(ready, now)
         else:
-            filing.file(prepared, wall)
-            self.filed(ready, wall)
+            self.filed(ready, filing.file(prepared, wall), wall)
 
     def _prepared(
         self,
@@ -158,13 +157,12 @@ class Decisions:
         In trouble each is filed by itself: that shows whether it is over, and whose fault it was.
         """
         trip = ready.out.trip
-        alone = not trip.live and not trip.companions
+        alone = not trip.live and not (self._rules.companions and trip.companions)
         return alone and bool(ready.prepared.placed) and not (self._gate and self._gate.trouble)
 
-    def filed(self, ready: Ready, wall: float) -> None:
+    def filed(self, ready: Ready, placed: tuple[Placement, ...], wall: float) -> None:
         """It has all of its names, and that is noted."""
-        trip, decided, prepared = ready.out.trip, ready.decided, ready.prepared
-        placed = prepared.placed
+        trip, decided = ready.out.trip, ready.decided
         self._went_well(trip.source)
         self._outcomes.tell(
             trip,
@@ -173,7 +171,7 @@ class Decisions:
             decided,
             ready.targets,
             placed,
-            batch=prepared.batch if placed else None,
+            batch=ready.prepared.batch if placed else None,
         )
 
     def _went_well(self, source: Source) -> None:

@@ -37,7 +37,8 @@ class Intake:
         self._live: deque[Trip] = deque()
         self._backlog: deque[Trip] = deque()
         self._blocked: deque[Trip] = deque()  # where they belong nothing can be filed now
-        self._queued: set[Source] = set()
+        self._queued: dict[Source, Trip] = {}  # and with a worker, and waiting to be filed
+        self._after: dict[Source, set[Source]] = {}  # what changed since: looked at when it is done
         self._agenda: list[tuple[float, Source]] = []
         self._first_seen: dict[Source, float] = {}
         self._resting: dict[Source, Stamp] = {}  # companions that wait for their photo
@@ -87,7 +88,7 @@ class Intake:
     def release(self, source: Source) -> None:
         """Nobody is working on this file any more."""
         self.settler.forget(source)
-        self._queued.discard(source)
+        self._unqueue(source)
         self._first_seen.pop(source, None)
         self._resting.pop(source, None)
         self._lonely.pop(source, None)
@@ -95,8 +96,13 @@ class Intake:
 
     def keep_waiting(self, source: Source, lack: str) -> None:
         """It is not whole: the settler says when to look again."""
-        self._queued.discard(source)
+        self._unqueue(source)
         self.waiting[source] = lack
+
+    def _unqueue(self, source: Source) -> None:
+        self._queued.pop(source, None)
+        for each in self._after.pop(source, ()):
+            self.again(each, 0.0)
 
     def waits(self) -> Iterator[tuple[Source, str]]:
         """Every file that is waited for, and what for."""
@@ -223,10 +229,11 @@ class Intake:
     ) -> None:
         photo_waits = shot.photo in fresh
         for name in fresh:
-            source = _source(listing, name)
+            source, stamp = _source(listing, name), listing.files[name]
             if source in self._queued:
+                if stamp != self._queued[source].stamp:
+                    self._after.setdefault(source, set()).add(source)
                 continue
-            stamp = listing.files[name]
             self._first_seen.setdefault(source, wall)
             rest = self.settler.look(source, stamp, now, wall, name in arrived)
             if rest is Rest.NOT_YET:
@@ -238,7 +245,14 @@ class Intake:
             elif not photo_waits:
                 self._enqueue(source, stamp, live, rest, (), late=True)
             else:
-                self._resting[source] = stamp  # its photo takes it along
+                self._resting[source] = stamp
+                self._travels(source, source.sibling(shot.photo))
+
+    def _travels(self, companion: Source, photo: Source) -> None:
+        """Its photo takes it along, or has set out without it."""
+        trip = self._queued.get(photo)
+        if trip is not None and companion.name not in trip.companions:
+            self._after.setdefault(photo, set()).add(companion)
 
     def _enqueue(
         self,
@@ -249,9 +263,9 @@ class Intake:
         companions: tuple[str, ...],
         late: bool = False,
     ) -> None:
-        self._queued.add(source)
         seen_at = self._first_seen.get(source, 0.0)
         trip = Trip(source, stamp, seen_at, live, rest is Rest.LAST, companions, late)
+        self._queued[source] = trip
         (self._live if live else self._backlog).append(trip)
 
     def _alone(

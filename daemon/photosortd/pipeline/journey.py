@@ -6,6 +6,7 @@ Never blocks on a photo: looking is done by the vision workers, and `answered` g
 import errno
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing import HalfFiled
@@ -17,7 +18,7 @@ from photosortd.pipeline.gate import Gate
 from photosortd.pipeline.intake import Intake
 from photosortd.pipeline.outcomes import Outcomes, note_of
 from photosortd.pipeline.setbacks import Setbacks
-from photosortd.pipeline.together import Ready, Together
+from photosortd.pipeline.together import Together
 from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS, Done, Rules, Trip
 from photosortd.place import Blocked, SourceChanged
 from photosortd.records import Outcome, Source, printable
@@ -165,21 +166,20 @@ class Pipeline:
 
     def answered(self, answer: Answer, now: float, wall: float) -> None:
         """Go on where the worker stopped. Where the world fails, the trip waits for it."""
-        if answer.seen is not None and self._together.concerns(answer.seen.sha256):
-            self.file_together(now, wall)  # it may be a duplicate of one of these
         out = self._dispatch.take(answer)
         try:
+            if answer.seen is not None and self._together.concerns(answer.seen.sha256):
+                self.file_together(now, wall)  # it may be a duplicate of one of these
             try:
                 self._go_on(out, answer, now, wall)
             except OSError as error:  # the source, which somebody else may repair or unplug
                 self._failed(out.trip, f"cannot be read: {error.strerror or error}", now, wall)
             except PhotoError as error:  # its copy cannot be made in this library, ever
                 self._outcomes.finish(note_of(out.trip, wall, reason=str(error)), _ASIDE, out.trip)
-        except HalfFiled as error:
-            self._half_filed(out.trip, error, now)
         except WorldError as error:
-            self.file_together(now, wall)  # they may need less of the world than this one
-            self._setback(out.trip, error, now, wall)
+            with ExitStack() as last:
+                last.callback(self._not_filed, out.trip, error, now, wall)
+                self.file_together(now, wall)  # they may need less of the world than this one
         except SourceChanged:
             self._settle_again(out.trip.source, now)
         finally:
@@ -203,30 +203,25 @@ class Pipeline:
         return self._together.due(len(self._dispatch))
 
     def file_together(self, now: float, wall: float) -> None:
-        """File the photos whose parts are made."""
+        """File the photos whose parts are made. Raises WorldError if the ledger fails, too."""
         ready = self._together.take()
-        try:
-            if ready:
-                self._file_all(ready, now, wall)
-        except WorldError as error:  # nothing of them was noted
-            if len(ready) == 1:
-                self._setback(ready[0].out.trip, error, now, wall)
-                return
-            self.shut(error, now)
-            for each in ready:  # none of them is to blame until it fails alone
-                self.intake.put_back(each.out.trip, blocked=False)
-        finally:
+        if not ready:
+            return
+        with ExitStack() as last:  # whatever one of them raises
             for each in ready:
-                each.out.close()
+                last.callback(each.out.close)
+            results = ready[0].filing.commit([each.prepared for each in ready], wall)
+            for each, result in zip(ready, results, strict=True):
+                if isinstance(result, WorldError):  # after the others: they shut the gate
+                    last.callback(self._not_filed, each.out.trip, result, now, wall)
+                else:
+                    self._decisions.filed(each, result, wall)
 
-    def _file_all(self, ready: list[Ready], now: float, wall: float) -> None:
-        failures = ready[0].filing.commit([each.prepared for each in ready], wall)
-        for each, failure in zip(ready, failures, strict=True):
-            if failure is None:
-                self._decisions.filed(each, wall)
-        for each, failure in zip(ready, failures, strict=True):  # last: they shut the gate
-            if failure is not None:
-                self._half_filed(each.out.trip, failure, now)
+    def _not_filed(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
+        if isinstance(error, HalfFiled):
+            self._half_filed(trip, error, now)
+        else:
+            self._setback(trip, error, now, wall)
 
     def _setback(self, trip: Trip, error: WorldError, now: float, wall: float) -> None:
         """The world failed on a trip, which waits for it — unless the world fails on it alone.

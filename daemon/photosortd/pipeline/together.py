@@ -65,11 +65,12 @@ class Together:
 
     def take(self) -> list[Ready]:
         """Those whose parts are there; the others set out once more."""
-        ready, self._ready = self._ready, []
-        for each in ready:
-            if not self._is_there(each):
-                self._put_back(each)
-        return [each for each in ready if self._is_there(each)]
+        there = [each for each in self._ready if self._is_there(each)]
+        gone = [each for each in self._ready if not self._is_there(each)]
+        self._ready.clear()
+        for each in gone:
+            self._put_back(each)
+        return there
 
     def put_back(self) -> None:
         """They are not filed now: no part is left, and they set out once more."""

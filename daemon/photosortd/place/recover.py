@@ -67,9 +67,10 @@ def _with_part(
                 library.publish(part, placement.name)
             except FileExistsError:
                 continue
-            library.sync([placement.directory])
+            _make_durable(library, placement)
             return Recovered("published", _as_it_is(library, placement))
         if found.sha256 == placement.sha256:
+            _make_durable(library, placement)
             library.discard(part)
             # Linked, but the part not yet unlinked: seen at one moment, even a passing inode tells.
             linked = (found.device, found.inode) == (part.device, part.inode)
@@ -87,9 +88,16 @@ def _without_part(library: Library, placement: Placement) -> Recovered:
     found = _look(library, placement)
     if found is None or found.sha256 != placement.sha256:
         return Recovered("redo", placement)
+    _make_durable(library, placement)
     if found.inode == placement.inode and _inode_proves(library, placement):
         return Recovered("adopted", _as_it_is(library, placement))
     return _there(placement)
+
+
+def _make_durable(library: Library, placement: Placement) -> None:
+    """The crash may have come between its name and the sync of that, and the next one after the
+    deed is noted."""
+    library.sync([placement.directory])
 
 
 def _inode_proves(library: Library, placement: Placement) -> bool:

@@ -299,6 +299,8 @@ class Service:
                 wait = left if due is None else max(0.0, due - time.monotonic())
                 self._collect(0.0 if self._answers else min(left, wait))
                 self._go_on()
+        with suppress(Stopped, WorldError):
+            pipeline.file_together(time.monotonic(), time.time())
         if self._diary is not None:
             self._diary.end()
         self._teller.tell(pipeline, time.monotonic(), stopped=True)
