@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import backing
 import bundles
 import measuring
 import photos
@@ -47,6 +48,7 @@ def _options() -> argparse.ArgumentParser:
 
 def measure(asked: argparse.Namespace, work: Path) -> Found:
     sources = photos.originals(asked.originals, asked.work / "drawn")
+    backing.fill(work)
     rows: list[Row] = []
     checks: list[Check] = []
     for made in bundles.chosen(asked):
@@ -85,6 +87,7 @@ def _scene(
     )
     photos.write(sources, asked.archive if busy else 1, source)
     category = house.library / read_bundle(made.bundle).names[0]
+    backing.fill(base)
     with _daemon(house):
         eventually(category.is_dir, what="the first photo is sorted")
         if not busy:
