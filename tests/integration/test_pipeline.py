@@ -719,6 +719,24 @@ def test_a_live_photo_overtakes_those_that_wait(waiting: Waiting) -> None:
     assert len(daemon.pipeline._together) == 5
 
 
+def test_what_was_heard_goes_before_filing_but_not_for_ever(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Somebody writes into the folder without end, and never a photo."""
+    archive(tmp_path / "DCIM", *(draw_photo(RED, seed=seed) for seed in range(4)))
+    daemon = start(workers=2)
+    monkeypatch.setattr(Watcher, "hinted", True)
+    turns, give_way = [], daemon.service._gives_way
+
+    def noted() -> bool:
+        turns.append(give_way())
+        return turns[-1]
+
+    monkeypatch.setattr(daemon.service, "_gives_way", noted)
+    daemon.until(lambda: daemon.ledger.counts() == {"placed": 4})
+    assert turns[:4] == [True, False, True, False]
+
+
 def test_those_that_wait_outlive_a_library_that_goes_and_comes(
     waiting: Waiting, tmp_path: Path
 ) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from photosortd import files
 from photosortd.errors import ConfigError, PhotoError, WorldError
 from photosortd.records import Source
-from photosortd.watch import RootSpec, Watcher
+from photosortd.watch import RootSpec, Watcher, events
 from watching import Loop
 
 
@@ -353,6 +354,12 @@ def test_stopping_ends_watchdogs_threads(root: Path) -> None:
     loop.stop()
     loop.watcher.stop()
     assert set(threading.enumerate()) <= before
+
+
+def test_half_a_rename_holds_nothing_up_for_long(root: Path, watch: Callable[..., Loop]) -> None:
+    """As watchdog makes them from now on: it tells nobody how long it waits."""
+    watch(root)
+    assert InotifyMoveEventGrouper()._queue.delay == events.PAIRING < 0.1
 
 
 def test_warnings_as_errors_do_not_deafen_it(root: Path) -> None:

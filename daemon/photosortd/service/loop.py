@@ -71,6 +71,7 @@ class Service:
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
         self._check_at = 0.0
+        self._gave_way = False  # in the last turn, to what was heard
         self._answers: list[Answer] = []  # of the workers, not yet gone on with; live ones first
 
     def done(self, done: Done) -> None:
@@ -227,8 +228,15 @@ class Service:
             if self._answers:
                 # First the next photo for whoever is idle: the disk takes a while to file this one.
                 self._pipeline.feed(time.monotonic(), time.time())
-            if not self._hurry(time.monotonic()):
+            if not self._gives_way():
                 self._go_on()
+
+    def _gives_way(self) -> bool:
+        """Whether filing is put off: for a live photo that is nearly there, or for what has just
+        been heard, which may be one. For that no turn after the other, or who is never silent
+        would have nothing filed any more."""
+        self._gave_way = self._pipeline.watcher.hinted and not self._gave_way
+        return self._gave_way or self._hurry(time.monotonic()) > 0
 
     def _hurry(self, now: float) -> float:
         """Seconds for which the first answer is better not gone on with."""

@@ -24,6 +24,7 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 from watchdog.utils import BaseThread
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,14 @@ _WANTED: list[type[FileSystemEvent]] = [
     DirMovedEvent,
 ]
 _PATIENCE = 1.0  # seconds that start() and stop() wait for watchdog's threads
+PAIRING = 0.05
+"""Seconds that watchdog waits for the other half of a rename, and keeps all that comes behind it.
+
+The kernel tells both at once. watchdog's own half a second is what a photo that is renamed into
+place has to wait if the first half is taken up before the second one is there, or if a file was
+moved out of the root just before.
+"""
+
 _WATCH = re.compile(r"^inotify wd:\S+ ino:(\S+) sdev:(\S+)", re.MULTILINE)
 
 
@@ -277,12 +286,13 @@ class _Fallen:
 
 
 def _prepare() -> None:
-    """Keep watchdog quiet, and alive.
+    """Keep watchdog quick, quiet, and alive.
 
     Its reader thread warns, at length, of what is usual (a directory named twice), and dies of
     it where warnings are errors. Done at each start, because others may reset the filters.
     """
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
+    InotifyMoveEventGrouper.delay = PAIRING
     if not isinstance(threading.excepthook, _Fallen):
         threading.excepthook = _Fallen(threading.excepthook)
     logger = logging.getLogger("watchdog")
