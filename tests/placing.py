@@ -57,7 +57,7 @@ def place(
         0
     ]
     library.publish(part, name)
-    library.sync([directory])
+    library.sync(directory)
     return part, name
 
 
@@ -127,12 +127,12 @@ def file_shot(
         _intent(directory, name, each, part)
         for name, each, part in zip(names.names, wanted, parts, strict=True)
     ]
-    library.sync([directory])
+    library.sync(directory)
     memory.set(intents=intents)
     for part, intent in zip(parts, intents, strict=True):
         if part is not None:
             library.publish(part, intent.name)
-    library.sync([directory])
+    library.sync(directory)
     memory.set(intents=[], deeds=memory.deeds + intents)
 
 

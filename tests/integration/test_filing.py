@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -311,41 +311,72 @@ def test_a_directory_that_is_in_the_way_holds_up_its_own_alone(world: World) -> 
     assert world.ledger.placements.intended() == []
 
 
-@pytest.mark.parametrize("what", ["sync", "intend", "write"])
-def test_several_that_cannot_be_intended_leave_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    put(world, a__jpg=b"a", b__jpg=b"b")
-    owner: type = Library if what == "sync" else Ledger
-    with world.prepared([["a.jpg"], ["b.jpg"]], "food") as (filing, shots):
-        monkeypatch.setattr(owner, what, mock.Mock(side_effect=WorldError("the disk is full")))
-        results = filing.commit(shots, 20.0)
-        monkeypatch.undo()
-    assert [(type(each), str(each)) for each in results] == [(WorldError, "the disk is full")] * 2
-    assert world.tree() == {}
-    assert world.ledger.counts() == {}
-    assert world.ledger.placements.intended() == []
-
-
-def test_an_intent_that_fails_takes_those_before_it_back(
+def test_a_directory_that_fails_after_the_names_leaves_its_own_alone_half_filed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What follows is as if each had come alone."""
+    put(world, a__jpg=b"a", b__jpg=b"b")
+    sync, named = Library.sync, []
+
+    def failing(library: Library, directory: str) -> None:
+        if directory == "food" and named:
+            raise WorldError("the disk fails")
+        sync(library, directory)
+
+    def noted(library: Library, part: Part, name: str) -> None:
+        named.append(name)
+        publish(library, part, name)
+
+    publish = Library.publish
+    monkeypatch.setattr(Library, "sync", failing)
+    monkeypatch.setattr(Library, "publish", noted)
+    with (
+        world.prepared([["a.jpg"]], "food") as (filing, food),
+        world.prepared([["b.jpg"]], "me") as (_, me),
+    ):
+        first, second = filing.commit([*food, *me], 20.0)
+    monkeypatch.undo()
+    assert isinstance(first, HalfFiled)
+    assert not isinstance(second, WorldError)
+    assert world.ledger.counts() == {Outcome.PLACED: 1, "pending": 1}
+    assert world.restart() == []
+    assert world.ledger.counts() == {Outcome.PLACED: 2}
+
+
+def test_several_whose_directory_cannot_be_synced_leave_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(world, a__jpg=b"a", b__jpg=b"b")
+    with (
+        world.prepared([["a.jpg"], ["b.jpg"]], "food") as (filing, shots),
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(Library, "sync", mock.Mock(side_effect=WorldError("the disk fails")))
+        results = filing.commit(shots, 20.0)
+    assert [(type(each), str(each)) for each in results] == [(WorldError, "the disk fails")] * 2
+    assert world.tree() == {}
+    assert world.ledger.counts() == {}
+
+
+def test_several_that_the_ledger_does_not_take_leave_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(world, a__jpg=b"a", b__jpg=b"b")
     intend, counts = Ledger.intend, []
 
     def failing(ledger: Ledger, shot: Sequence[Filed], *more: Any) -> list[int]:
         counts.append(dict(ledger.counts()))
-        if shot[0].note.source.name == "b.jpg":
+        if shot[0].note.source.name == "b.jpg":  # it takes the first one back, too
             raise WorldError("the disk is full")
         return intend(ledger, shot, *more)
 
-    monkeypatch.setattr(Ledger, "intend", failing)
-    first, second = world.file_together(["a.jpg", "b.jpg"], "food")
-    assert counts == [{}, {"pending": 1}, {}, {Outcome.PLACED: 1}]
-    assert first == ["a.jpg"]
-    assert isinstance(second, WorldError)
-    assert world.tree() == {"food/a.jpg": b"a"}
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "intend", failing)
+        with pytest.raises(WorldError, match="the disk is full"):
+            world.file_together(["a.jpg", "b.jpg"], "food")
+    assert counts == [{}, {"pending": 1}]
+    assert world.tree() == {}
+    assert world.ledger.counts() == {}
+    assert world.ledger.placements.intended() == []
 
 
 def test_undo_takes_the_whole_shot_and_only_ours(world: World) -> None:
@@ -607,10 +638,10 @@ def test_what_a_recovery_calls_filed_outlives_a_power_cut(
         if not failed:
             real, calls = Library.sync, itertools.count(1)
 
-            def killed(library: Library, directories: Iterable[str]) -> None:
-                if next(calls) == 2:
+            def killed(library: Library, directory: str) -> None:
+                if next(calls) == 3:  # of both directories the parts are durable
                     raise Crash
-                real(library, directories)
+                real(library, directory)
 
             patch.setattr(Library, "sync", killed)
         with suppress(Crash):
@@ -626,6 +657,28 @@ def test_what_a_recovery_calls_filed_outlives_a_power_cut(
     world.restart()
     assert world.tree() == {"food/a.jpg": b"a", "me/a.jpg": b"a"}
     world.close()
+
+
+def test_a_part_is_removed_only_when_its_name_is_durable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the library's disk knows no other way than to link and unlink: killed in between."""
+    put(world, a__jpg=b"a")
+    with monkeypatch.context() as patch:
+        patch.setattr(Library, "publish", mock.Mock(side_effect=Crash))
+        with suppress(Crash):
+            world.file(["a.jpg"], "food")
+    (part,) = (world.base / "library" / "food").iterdir()
+    os.link(part, part.with_name("a.jpg"))
+    order = []
+    for what in ("sync", "discard"):
+        real = getattr(Library, what)
+        monkeypatch.setattr(
+            Library, what, lambda *a, what=what, real=real: (order.append(what), real(*a))
+        )
+    assert world.restart() == []
+    assert order == ["sync", "discard"]
+    assert world.tree() == {"food/a.jpg": b"a"}
 
 
 def crash_after_commit(patch: pytest.MonkeyPatch, number: int) -> None:

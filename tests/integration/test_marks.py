@@ -3,7 +3,7 @@
 import inspect
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ class Known:
 
     def mark(self, *marks: Mark) -> None:
         for each in marks or (MARK, MARK._replace(part=1), *OTHERS):
-            self.ledger.marks.make(each)
+            self.ledger.marks.make(each, self.ledger.marks.moment())
 
     @property
     def stands(self) -> bool:
@@ -171,6 +171,34 @@ def test_a_row_that_another_connection_writes_counts_too(known: Known, path: str
     assert not known.stands
 
 
+def test_a_row_that_is_written_after_the_others_were_read_counts_too(
+    known: Known, path: str
+) -> None:
+    """By another connection, while the files of the directory are compared."""
+    moment = known.ledger.marks.moment()
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE version SET attempts = attempts + 1")
+    known.ledger.marks.make(MARK, moment)
+    known.ledger.marks.keep()
+    assert not known.ledger.marks.stands(MARK)
+
+
+def test_a_row_that_is_written_just_before_the_marks_counts_too(
+    known: Known, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def beaten() -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("UPDATE version SET attempts = attempts + 1")
+        with known.ledger.write() as database:
+            yield database
+
+    monkeypatch.setattr(known.ledger.marks, "_write", beaten)
+    known.mark()
+    known.ledger.marks.keep()
+    assert not known.stands
+
+
 def test_a_transaction_that_fails_erases_nothing(known: Known) -> None:
     def fail() -> None:
         with known.ledger.write() as database:
@@ -257,14 +285,14 @@ def test_where_nothing_can_be_written_marks_are_lost_and_nothing_else(
     assert not known.ledger.marks.stands(MARK._replace(directory="1"))
     assert known.ledger.version(Source("/dcim", "sub/a.jpg")) is not None
     with closing(Ledger.open_readonly(path)) as reader:
-        reader.marks.make(MARK)
+        reader.marks.make(MARK, reader.marks.moment())
         reader.marks.keep()
         assert not reader.marks.stands(MARK)
 
 
 def test_a_dry_run_keeps_marks_to_itself(known: Known, path: str) -> None:
     with closing(Ledger.open_copy(path)) as copy:
-        copy.marks.make(MARK)
+        copy.marks.make(MARK, copy.marks.moment())
         copy.marks.keep()
         assert copy.marks.stands(MARK)
     assert not known.ledger.marks.stands(MARK)
@@ -279,7 +307,7 @@ def test_a_ledger_of_the_third_version_is_brought_up_to_date(known: Known, path:
         database.executescript("DROP TABLE calm; PRAGMA user_version=3;")
     with closing(Ledger.open(path)) as ledger:
         assert ledger.counts() == {"none": 2, "pending": 1}
-        ledger.marks.make(MARK)
+        ledger.marks.make(MARK, ledger.marks.moment())
         ledger.marks.keep()
         assert ledger.marks.stands(MARK)
         ledger.release(known.none, None)

@@ -27,9 +27,9 @@ from photosortd.ledger import Ledger, Version
 from photosortd.pipeline import Done, Gate, Intake, Pipeline, Rules, gate, setbacks, together
 from photosortd.pipeline.dispatch import IN_HAND
 from photosortd.pipeline.together import MOST
-from photosortd.pipeline.values import MAX_ATTEMPTS
+from photosortd.pipeline.values import ATTEMPT_DELAYS, MAX_ATTEMPTS
 from photosortd.place import Blocked, Library, OpenSource, Part
-from photosortd.records import Limits, Outcome, PlaceMode, Source
+from photosortd.records import Limits, Outcome, PlaceMode, Source, Stamp
 from photosortd.sdnotify import Notifier
 from photosortd.service import Flags, Service, loop
 from photosortd.service.loop import Stopped
@@ -649,7 +649,7 @@ def test_an_archive_is_filed_a_few_at_a_time(
     daemon = start(workers=2, once=True)
     commit, filed = Filing.commit, []
 
-    def counted(filing: Filing, shots: Sequence[Prepared], at: float) -> Sequence[HalfFiled | None]:
+    def counted(filing: Filing, shots: Sequence[Prepared], at: float) -> Sequence[object]:
         filed.append(len(shots))
         assert len(daemon.done) == sum(filed[:-1])  # nobody is told before
         return commit(filing, shots, at)
@@ -807,6 +807,47 @@ def test_a_companion_of_one_that_waits_follows_without_a_scan(waiting: Waiting) 
     daemon.until(lambda: len(daemon.pipeline.intake._after) == 1)
     waiting.over = True
     daemon.until(lambda: f"red/{name}.AAE" in daemon.tree())
+
+
+def test_what_is_tried_again_later_is_not_sooner_by_a_companion(waiting: Waiting) -> None:
+    """The two would set out together."""
+    daemon, now = waiting.daemon, time.monotonic()
+    ready = daemon.pipeline._together._ready[0]
+    name = Path(ready.out.trip.source.name).stem
+    (daemon.dcim / f"{name}.AAE").write_bytes(b"<plist/>")
+    daemon.until(lambda: len(daemon.pipeline.intake._after) == 1)
+    daemon.pipeline._failed(ready.out.trip, "its worker died", now, time.time())
+    due = {source.name: when for when, source in daemon.pipeline.intake._agenda}
+    assert due == {f"{name}.AAE": now + ATTEMPT_DELAYS[0], f"{name}.jpg": now + ATTEMPT_DELAYS[0]}
+
+
+def test_a_companion_that_changes_while_it_travels_is_looked_at_again(
+    start: Callable[..., Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its photo goes nowhere, so nobody would find out when it is copied."""
+    daemon = start()
+    collect, held = daemon.pipeline.workers.collect, []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            daemon.pipeline.workers, "collect", lambda *more: (held.extend(collect(*more)), [])[1]
+        )
+        (daemon.dcim / "dark.AAE").write_bytes(b"<plist/>")
+        (daemon.dcim / "dark.jpg").write_bytes(draw_photo(DARK))
+        daemon.until(lambda: bool(held))
+        (daemon.dcim / "dark.AAE").write_bytes(b"<plist>another</plist>")
+        settler = daemon.pipeline.intake.settler
+        daemon.until(lambda: "dark.AAE" in {each.source.name for each in settler.waiting()})
+    monkeypatch.setattr(
+        daemon.pipeline.workers, "collect", lambda *more: [*collect(*more), *taken(held)]
+    )
+    daemon.until(lambda: daemon.version("dark.AAE") is not None)
+    now = Stamp.of((daemon.dcim / "dark.AAE").stat())
+    known = daemon.ledger.known
+    daemon.until(lambda: known(str(daemon.dcim), "")["dark.AAE"].matches(now))
+
+
+def taken(answers: list[Answer]) -> list[Answer]:
+    return [answers.pop() for _ in range(len(answers))]
 
 
 def test_two_of_one_name_are_told_by_the_names_that_they_got(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from photosortd.errors import PhotoError, WorldError
 from photosortd.filing.errands import Errands, beside
@@ -18,6 +18,25 @@ PUBLISH_TRIES = 20
 
 class HalfFiled(WorldError):
     """The world failed between intent and deed: `recover` has to finish it."""
+
+
+Result = tuple[Placement, ...] | WorldError
+"""What became of a shot: its photo's new placements, or why there are none yet."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far one shot has come."""
+
+    shot: Prepared
+    versions: list[int] = field(default_factory=list)  # that have an intent
+    placed: tuple[Placement, ...] = ()
+    failure: WorldError | PhotoError | None = None
+
+    @property
+    def result(self) -> Result:
+        assert not isinstance(self.failure, PhotoError)  # after its intent: HalfFiled
+        return self.placed if self.failure is None else self.failure
 
 
 class Filing:
@@ -75,50 +94,69 @@ class Filing:
         self.file(Prepared(None, filed, tuple(pieces), batch, bundle, leader.id), at)
 
     def file(self, shot: Prepared, at: float) -> tuple[Placement, ...]:
-        """Commit one shot; its photo's new placements. Raises WorldError as `commit` tells it."""
+        """Commit one shot; its photo's new placements. Raises WorldError, as `commit` has it."""
         (result,) = self.commit([shot], at)
         if isinstance(result, WorldError):
             raise result
         return result
 
-    def commit(
-        self, shots: Sequence[Prepared], at: float
-    ) -> Sequence[tuple[Placement, ...] | WorldError]:
+    def commit(self, shots: Sequence[Prepared], at: float) -> Sequence[Result]:
         """Note the intents of several shots, give every part its name, and note the deeds.
 
         What has to be durable before the next step is so for all of them at once. Returns for each
         shot its photo's new placements; HalfFiled, when `recover` must finish it; or another
-        WorldError, with nothing of it noted and no part left.
+        WorldError, with nothing of it noted and no part left. Raises WorldError if the ledger
+        fails, with that so for all of them.
         """
-        try:
-            versions = self._note_intents(shots)
-        except WorldError as error:
-            if len(shots) > 1:  # each fares as it would have alone
-                return [result for each in shots for result in self.commit([each], at)]
-            self.discard(shots[0])
-            return [error]
-        except BaseException:
-            for each in shots:
-                self.discard(each)
-            raise
-        results = [self._name(*each) for each in zip(shots, versions, strict=True)]
-        named = [number for number, each in enumerate(results) if not isinstance(each, WorldError)]
-        try:
-            self._sync([shots[number] for number in named])
-            if any(versions[number] for number in named):
-                with self._ledger.write():
-                    for number in named:
-                        self._complete(shots[number], versions[number], at)
-        except WorldError as error:
-            for number in named:
-                results[number] = _half(error)
-        return results
-
-    def _note_intents(self, shots: Sequence[Prepared]) -> list[list[int]]:
+        courses = [_Course(shot) for shot in shots]
         # The intent that names a part must not outlive it: its entry is made durable first.
-        self._sync(shots)
-        with self._ledger.write():
-            return [self._intend(each) for each in shots]
+        going = self._synced(courses)
+        for each in courses:
+            if each.failure is not None:
+                self.discard(each.shot)
+        try:
+            with self._ledger.write():
+                for each in going:
+                    each.versions = self._intend(each.shot)
+        except BaseException:
+            for each in going:
+                self.discard(each.shot)
+            raise
+        for each in going:
+            self._name(each)
+        self._note_deeds(self._synced([each for each in going if each.failure is None]), at)
+        for each in going:
+            if each.failure is not None:
+                each.failure = _half(each.failure)
+        return [each.result for each in courses]
+
+    def _synced(self, courses: Sequence[_Course]) -> list[_Course]:
+        """Those of which all parts, under whatever name, have durable entries now."""
+        failures: dict[str, WorldError | None] = {}
+        for each in courses:
+            for directory in each.shot.directories:
+                if directory not in failures:
+                    failures[directory] = self._sync(directory)
+                each.failure = each.failure or failures[directory]
+        return [each for each in courses if each.failure is None]
+
+    def _sync(self, directory: str) -> WorldError | None:
+        try:
+            self._library.sync(directory)
+        except WorldError as error:
+            return error
+        return None
+
+    def _note_deeds(self, courses: Sequence[_Course], at: float) -> None:
+        if not any(each.versions for each in courses):
+            return
+        try:
+            with self._ledger.write():
+                for each in courses:
+                    self._complete(each.shot, each.versions, at)
+        except WorldError as error:
+            for each in courses:
+                each.failure = error
 
     def discard(self, shot: Prepared) -> None:
         """Remove the parts of a shot that is not to be filed now."""
@@ -177,11 +215,6 @@ class Filing:
             opened.for_placing(), directory, name, style.mode, style.mode_add
         )
 
-    def _sync(self, shots: Sequence[Prepared]) -> None:
-        """Once for each directory that has parts of these shots, under whatever name."""
-        parts = [piece.part for shot in shots for piece in shot.pieces if piece.part is not None]
-        self._library.sync(dict.fromkeys(part.directory for part in parts))
-
     def _intend(self, shot: Prepared) -> list[int]:
         """Note what shall be placed; the versions that have an intent then."""
         filed, leader = shot.companions, shot.leader
@@ -195,11 +228,11 @@ class Filing:
         entry = Entry(shot.batch, shot.bundle, leader)
         return self._ledger.intend(filed, self._library.path, entry)
 
-    def _name(self, shot: Prepared, versions: Sequence[int]) -> tuple[Placement, ...] | HalfFiled:
-        """Give the parts of a shot their names; what became of its photo's placements."""
-        placed = []
+    def _name(self, course: _Course) -> None:
+        """Give the parts of a shot their names; what becomes of its photo's placements."""
+        shot, placed = course.shot, []
         try:
-            rows = self._intended(versions)
+            rows = self._intended(course.versions)
             for piece in shot.pieces:
                 placement = piece.placement
                 if piece.part is not None:
@@ -208,8 +241,8 @@ class Filing:
                 if shot.photo is not None and piece.opened.source == shot.photo.note.source:
                     placed.append(placement)
         except (WorldError, PhotoError) as error:
-            return _half(error)
-        return tuple(placed)
+            course.failure = error
+        course.placed = tuple(placed)
 
     def _complete(self, shot: Prepared, versions: Sequence[int], at: float) -> None:
         self._ledger.complete(versions, at)

@@ -86,6 +86,12 @@ class Prepared:
         return self.photo.note.sha256 if self.photo else None
 
     @property
+    def directories(self) -> list[str]:
+        """Below the library: where its parts are."""
+        found = (piece.part.directory for piece in self.pieces if piece.part is not None)
+        return list(dict.fromkeys(found))
+
+    @property
     def placed(self) -> tuple[Placement, ...]:
         """The photo's new placements."""
         return self.photo.placements if self.photo else ()

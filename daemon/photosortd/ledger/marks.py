@@ -16,6 +16,10 @@ TOGETHER = 250
 """Marks that are written in one commit."""
 
 
+Moment = tuple[int, int]
+"""Rows that we have written so far, and a number that changes when somebody else writes."""
+
+
 class Mark(NamedTuple):
     """Files that look like that are calm, all of them."""
 
@@ -32,7 +36,7 @@ class Marks:
         self._database = database
         self._write = write
         self._fresh: list[Mark] = []  # not written yet
-        self._since = (0, 0)  # the moment of the first of them
+        self._since: Moment = (0, 0)  # at which all of them hold
 
     def stands(self, mark: Mark) -> bool:
         """Whether it was made, and no row of the directory written since."""
@@ -43,31 +47,35 @@ class Marks:
         ).fetchone()
         return row is not None
 
-    def make(self, mark: Mark) -> None:
-        """It holds now. Others will be written with it."""
-        if not self._fresh:
-            self._since = self._moment()
+    def moment(self) -> Moment:
+        """Another one after each row that we or others wrote into the ledger."""
+        (others,) = self._database.execute("PRAGMA data_version").fetchone()
+        return self._database.total_changes, int(others)
+
+    def make(self, mark: Mark, moment: Moment) -> None:
+        """It holds, by rows that were read since that moment. It will be written with others, of
+        which none is kept that rows were written after: there was nothing to erase yet."""
+        if moment != self._since:
+            self._fresh.clear()
+        self._since = moment
         self._fresh.append(mark)
         if len(self._fresh) >= TOGETHER:
             self.keep()
 
     def keep(self) -> None:
-        """Write what was made, unless rows were written since: there was nothing to erase yet."""
+        """Write what was made, unless rows were written since."""
         fresh, self._fresh = self._fresh, []
+        if not fresh:
+            return
         # A full disk is for those to tell of who have something to lose.
-        with suppress(WorldError):
-            if fresh and self._moment() == self._since:
-                self._put(fresh)
+        with suppress(WorldError), self._write() as database:
+            if self.moment() == self._since:
+                self._put(database, fresh)
 
-    def _put(self, marks: list[Mark]) -> None:
-        with self._write() as database:
-            database.executemany(
-                """INSERT OR REPLACE INTO calm (root, directory, part, digest)
-                   SELECT id, ?, ?, ? FROM root WHERE path = ?""",
-                [(blob(each.directory), each.part, each.digest, blob(each.root)) for each in marks],
-            )
-
-    def _moment(self) -> tuple[int, int]:
-        """Another one after each row that we or others wrote into the ledger."""
-        (others,) = self._database.execute("PRAGMA data_version").fetchone()
-        return self._database.total_changes, int(others)
+    @staticmethod
+    def _put(database: sqlite3.Connection, marks: list[Mark]) -> None:
+        database.executemany(
+            """INSERT OR REPLACE INTO calm (root, directory, part, digest)
+               SELECT id, ?, ?, ? FROM root WHERE path = ?""",
+            [(blob(each.directory), each.part, each.digest, blob(each.root)) for each in marks],
+        )

@@ -208,9 +208,12 @@ class Decisions:
 
     def look_after(self, trip: Trip, taken: Iterable[Companion], now: float) -> None:
         """Companions that did not travel along are looked at once more, now that it is known."""
-        along = {each.source for each in taken}
-        for source in along:
-            self._intake.release(source)
+        along = set()
+        for each in taken:
+            along.add(each.source)
+            self._intake.release(each.source)
+            if Stamp.of(os.fstat(each.descriptor)) != each.stamp:  # what was heard is forgotten now
+                self._intake.again(each.source, now + self._rules.quiet)
         for name in trip.companions:
             source = trip.source.sibling(name)
             if source not in along:

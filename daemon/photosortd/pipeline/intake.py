@@ -85,10 +85,11 @@ class Intake:
         """
         (self._blocked if blocked else self._backlog).append(trip)
 
-    def release(self, source: Source) -> None:
-        """Nobody is working on this file any more."""
+    def release(self, source: Source, when: float = 0.0) -> None:
+        """Nobody is working on this file any more. What was heard of it meanwhile is looked at
+        `when` (monotonic seconds)."""
         self.settler.forget(source)
-        self._unqueue(source)
+        self._unqueue(source, when)
         self._first_seen.pop(source, None)
         self._resting.pop(source, None)
         self._lonely.pop(source, None)
@@ -99,10 +100,10 @@ class Intake:
         self._unqueue(source)
         self.waiting[source] = lack
 
-    def _unqueue(self, source: Source) -> None:
+    def _unqueue(self, source: Source, when: float = 0.0) -> None:
         self._queued.pop(source, None)
         for each in self._after.pop(source, ()):
-            self.again(each, 0.0)
+            self.again(each, when)
 
     def waits(self) -> Iterator[tuple[Source, str]]:
         """Every file that is waited for, and what for."""
@@ -170,9 +171,10 @@ class Intake:
         mark = None if self.rules.again else mark_of(listing)
         if mark is not None and self._ledger.marks.stands(mark):
             return 0
+        moment = self._ledger.marks.moment() if mark is not None else None
         found, calm = self._news(listing, wall)
-        if calm and mark is not None:
-            self._ledger.marks.make(mark)
+        if calm and mark is not None and moment is not None:
+            self._ledger.marks.make(mark, moment)
         news = 0
         for shot in group(listing.files) if found else ():
             self.between()
@@ -187,10 +189,10 @@ class Intake:
         self._ledger.marks.keep()
 
     def _news(self, listing: Listing, wall: float) -> tuple[set[str], bool]:
-        """What is to be looked at in a directory, and whether all in it is calm: then it is no
-        news for as long as the files look like that, and nobody says otherwise."""
+        """What is to be looked at in a directory, and whether all that we know in it is calm: then
+        it is no news for as long as the files look like that, and nobody says otherwise."""
         if not listing.files:
-            return set(), True
+            return set(), False
         at = listing.root, listing.directory
         calm = {} if self.rules.again else self._ledger.calm(*at, listing.files)
         rest = [name for name, stamp in listing.files.items() if calm.get(name) != stamp[:3]]
@@ -203,7 +205,7 @@ class Intake:
                 others += 1
             elif self._fresh(name, listing, known, wall):
                 found.add(name)
-        return found, others == len(rest)
+        return found, others == len(rest) < len(listing.files)
 
     def _fresh(self, name: str, listing: Listing, known: Mapping[str, Known], wall: float) -> bool:
         before, stamp = known.get(name), listing.files[name]

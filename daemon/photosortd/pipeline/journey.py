@@ -210,7 +210,16 @@ class Pipeline:
         with ExitStack() as last:  # whatever one of them raises
             for each in ready:
                 last.callback(each.out.close)
-            results = ready[0].filing.commit([each.prepared for each in ready], wall)
+            try:
+                results = ready[0].filing.commit([each.prepared for each in ready], wall)
+            except WorldError as error:  # the ledger's, which is the fault of none of several
+                if len(ready) == 1:
+                    self._setback(ready[0].out.trip, error, now, wall)
+                    return
+                self.shut(error, now)
+                for each in ready:
+                    self.intake.put_back(each.out.trip, blocked=False)
+                return
             for each, result in zip(ready, results, strict=True):
                 if isinstance(result, WorldError):  # after the others: they shut the gate
                     last.callback(self._not_filed, each.out.trip, result, now, wall)
@@ -281,6 +290,6 @@ class Pipeline:
             return
         shown = printable(trip.source.full)
         log.warning("attempt %d at %s failed: %s", attempts, shown, reason)
-        self.intake.release(trip.source)
         delay = 0.0 if self.rules.once else ATTEMPT_DELAYS[attempts - 1]
+        self.intake.release(trip.source, now + delay)  # its kin, too: it would set out with them
         self.intake.again(trip.source, now + delay)

@@ -184,15 +184,11 @@ class Library:
             shown = printable(os.path.join(self.path, part.directory))
             raise WorldError(f"{shown} was removed meanwhile") from error
 
-    def sync(self, directories: Iterable[str]) -> None:
-        """Make durable what has a name in these directories now. Raises WorldError."""
-        for directory in directories:
-            shown = os.path.join(self.path, directory)
-            with (
-                world_errors("cannot write into", shown),
-                self._folder(directory) as folder,
-            ):
-                folder.sync()
+    def sync(self, directory: str) -> None:
+        """Make durable what has a name in that directory now. Raises WorldError."""
+        shown = os.path.join(self.path, directory)
+        with world_errors("cannot write into", shown), self._folder(directory) as folder:
+            folder.sync()
 
     def discard(self, part: Part) -> None:
         """Remove a part that is not wanted any more. Raises WorldError."""

@@ -97,7 +97,7 @@ def _without_part(library: Library, placement: Placement) -> Recovered:
 def _make_durable(library: Library, placement: Placement) -> None:
     """The crash may have come between its name and the sync of that, and the next one after the
     deed is noted."""
-    library.sync([placement.directory])
+    library.sync(placement.directory)
 
 
 def _inode_proves(library: Library, placement: Placement) -> bool:

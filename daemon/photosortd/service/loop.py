@@ -228,34 +228,42 @@ class Service:
             if self._answers:
                 # First the next photo for whoever is idle: the disk takes a while to file this one.
                 self._pipeline.feed(time.monotonic(), time.time())
-            if not self._gives_way():
-                self._go_on()
-
-    def _gives_way(self) -> bool:
-        """Whether filing is put off: for a live photo that is nearly there, or for what has just
-        been heard, which may be one. For that no turn after the other, or who is never silent
-        would have nothing filed any more."""
-        self._gave_way = self._pipeline.watcher.hinted and not self._gave_way
-        return self._gave_way or self._hurry(time.monotonic()) > 0
+            self._go_on()
 
     def _hurry(self, now: float) -> float:
         """Seconds for which the first answer is better not gone on with."""
-        live = bool(self._answers) and self._pipeline.is_live(self._answers[0])
-        return 0.0 if live else self._pipeline.hurry(now)
+        return 0.0 if self._is_live_next() else self._pipeline.hurry(now)
+
+    def _is_live_next(self) -> bool:
+        return bool(self._answers) and self._pipeline.is_live(self._answers[0])
+
+    def _gives_way(self) -> bool:
+        """Whether a step for the archive is put off: for a live photo that is nearly there, or for
+        what has just been heard, which may be one. For that no turn after the other, or who is
+        never silent would have nothing filed any more."""
+        self._gave_way = self._pipeline.watcher.hinted and not self._gave_way
+        return self._gave_way or self._hurry(time.monotonic()) > 0
 
     def _collect(self, seconds: float, wake: int | None = None) -> None:
         """Wait for answers. Live ones go first."""
         self._answers += self._pipeline.workers.collect(seconds, wake)
         self._answers.sort(key=lambda answer: not self._pipeline.is_live(answer))
 
-    def _go_on(self) -> None:
-        """A live photo first, then those that are ready to be filed together, then any other."""
+    def _go_on(self, ends: bool = False) -> None:
+        """A live photo first, then those that are ready to be filed together, then any other.
+
+        `ends`: nothing gives way to what is to come.
+        """
         pipeline, now = self._pipeline, time.monotonic()
-        live = bool(self._answers) and pipeline.is_live(self._answers[0])
         due = pipeline.next_due()
-        if not live and due is not None and due <= now:
+        together = due is not None and due <= now and not self._is_live_next()
+        if not (together or self._answers):
+            return
+        if not (self._is_live_next() or ends) and self._gives_way():
+            return
+        if together:
             pipeline.file_together(now, time.time())
-        elif self._answers:
+        else:
             pipeline.answered(self._answers.pop(0), now, time.time())
 
     def _patience(self, now: float) -> float:
@@ -306,7 +314,7 @@ class Service:
                 due = pipeline.next_due()
                 wait = left if due is None else max(0.0, due - time.monotonic())
                 self._collect(0.0 if self._answers else min(left, wait))
-                self._go_on()
+                self._go_on(ends=True)
         with suppress(Stopped, WorldError):
             pipeline.file_together(time.monotonic(), time.time())
         if self._diary is not None:
