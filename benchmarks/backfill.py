@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import backing
 import bundles
 import measuring
 import photos
@@ -79,14 +78,11 @@ def measure(asked: argparse.Namespace, work: Path) -> Found:
 def _take_turns(turns: Turns, made: Made, asked: argparse.Namespace, work: Path) -> None:
     """One of each, so that whatever else the machine does meets all of them."""
     source, crew = work / "source", (asked.workers, asked.threads)
-    backing.fill(work)
     turns.limits.append(_limit(made, source, work / "turn", *crew))
     _clean(work / "turn")
-    backing.fill(work)
     turns.ours.append(sort_once(work / "turn", source, made.bundle, *crew))
     _clean(work / "turn")
     if made.keras is not None:
-        backing.fill(work)
         turns.plain.append(_plain(made.keras, source, work / "turn", asked.plain))
         _clean(work / "turn")
 
