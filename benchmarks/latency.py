@@ -48,7 +48,8 @@ def _options() -> argparse.ArgumentParser:
 
 def measure(asked: argparse.Namespace, work: Path) -> Found:
     sources = photos.originals(asked.originals, asked.work / "drawn")
-    backing.fill(work)
+    if not asked.short:
+        backing.fill(work)
     rows: list[Row] = []
     checks: list[Check] = []
     for made in bundles.chosen(asked):
@@ -87,7 +88,8 @@ def _scene(
     )
     photos.write(sources, asked.archive if busy else 1, source)
     category = house.library / read_bundle(made.bundle).names[0]
-    backing.fill(base)
+    if not asked.short:
+        backing.fill(base)
     with _daemon(house):
         eventually(category.is_dir, what="the first photo is sorted")
         if not busy:

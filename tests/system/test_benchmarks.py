@@ -55,7 +55,7 @@ def test_a_backfill_is_measured_beside_its_limit(originals):
         assert 0 < each["with start and end"]["median"] < each["photos"]["median"]
         assert each["workers"]["median"] > 0
     spent = [row["ms a photo"]["median"] for row in parts if row]
-    assert len(spent) == 7
+    assert len(spent) == 8
     assert all(ms > 0 for ms in spent)
     assert found["checks"][0]["at_least"] == 0.9
 

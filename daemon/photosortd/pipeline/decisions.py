@@ -212,9 +212,16 @@ class Decisions:
         for each in taken:
             along.add(each.source)
             self._intake.release(each.source)
-            if Stamp.of(os.fstat(each.descriptor)) != each.stamp:  # what was heard is forgotten now
+            if _has_changed(each):  # what was heard of that is forgotten now
                 self._intake.again(each.source, now + self._rules.quiet)
         for name in trip.companions:
             source = trip.source.sibling(name)
             if source not in along:
                 self._intake.again(source, now)
+
+
+def _has_changed(companion: Companion) -> bool:
+    try:
+        return Stamp.of(os.fstat(companion.descriptor)) != companion.stamp
+    except OSError:  # whoever looks again finds out why
+        return True
