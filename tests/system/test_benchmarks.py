@@ -106,3 +106,17 @@ def test_a_scan_is_measured_beside_find(tmp_path):
     assert rows["undo --dry-run of everything"]["time"]["median"] > 0
     names = [check["name"] for check in found["checks"]]
     assert {"status", "why", "undo --dry-run of a batch"} <= set(names)
+
+
+def test_memory_is_filled_without_a_byte_on_the_disk(tmp_path):
+    script = """
+import sys, backing
+from pathlib import Path
+backing._free = lambda: backing._LEFT + (5 << 20)
+backing.fill(Path(sys.argv[1]))
+backing._free = lambda: backing._LEFT
+backing.fill(Path(sys.argv[1]))
+"""
+    subprocess.run([sys.executable, "-c", script, tmp_path], cwd=BENCHMARKS, check=True)
+    (hole,) = tmp_path.iterdir()
+    assert (hole.stat().st_size, hole.stat().st_blocks) == (5 << 20, 0)
