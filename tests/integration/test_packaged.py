@@ -18,8 +18,6 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module", params=[STARTER, DEMO], ids=["starter", "demo"])
 def packaged(request: pytest.FixtureRequest) -> Bundle:
-    if not request.param.is_dir():
-        pytest.skip("there is none that is good enough (docs/starter.md)")
     return read_bundle(request.param)
 
 
@@ -34,19 +32,19 @@ def test_its_pictures_get_the_scores_that_they_had(packaged: Bundle) -> None:
     selftest(str(packaged.path), Config.default_limits())
 
 
-def test_the_daemon_takes_none_that_was_not_measured_and_good(tmp_path: Path) -> None:
+def test_the_daemon_takes_one_that_was_measured_and_is_good(tmp_path: Path) -> None:
     models = Models(str(tmp_path / "state"))
-    if STARTER.is_dir():
-        apart = read_bundle(STARTER).metrics["apart"]
-        assert isinstance(apart, dict)
-        assert apart["macro_f1"] >= 0.55
-        assert str(quality(read_bundle(STARTER))) in str(models.choose(None, read_bundle).warning)
-    else:
-        with pytest.raises(BundleError, match="photosort-train train"):
-            models.choose(None, read_bundle)
+    apart = read_bundle(STARTER).metrics["apart"]
+    assert isinstance(apart, dict)
+    assert apart["macro_f1"] >= 0.55
+    assert str(quality(read_bundle(STARTER))) in str(models.choose(None, read_bundle).warning)
 
 
-@pytest.mark.skipif(not STARTER.is_dir(), reason="needs a starter (docs/starter.md)")
+def test_without_one_it_says_how_to_train(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="photosort-train train"):
+        Models(str(tmp_path / "state"), tmp_path / "none").choose(None, read_bundle)
+
+
 def test_what_is_told_of_the_starter_is_what_was_measured() -> None:
     apart: Any = read_bundle(STARTER).metrics["apart"]
     told = f"{apart['macro_f1']:.2f}"

@@ -726,13 +726,13 @@ def test_what_was_heard_goes_before_filing_but_not_for_ever(
     archive(tmp_path / "DCIM", *(draw_photo(RED, seed=seed) for seed in range(4)))
     daemon = start(workers=2)
     monkeypatch.setattr(Watcher, "hinted", True)
-    turns, give_way = [], daemon.service._gives_way
+    turns, give_way = [], daemon.service._answers._gives_way
 
     def noted() -> bool:
         turns.append(give_way())
         return turns[-1]
 
-    monkeypatch.setattr(daemon.service, "_gives_way", noted)
+    monkeypatch.setattr(daemon.service._answers, "_gives_way", noted)
     daemon.until(lambda: daemon.ledger.counts() == {"placed": 4})
     assert turns[:4] == [True, False, True, False]
 
@@ -983,7 +983,7 @@ def test_a_stop_goes_on_with_what_is_answered_and_waits_for_nothing_else(
     for seed in range(4):
         (daemon.dcim / f"{seed}.jpg").write_bytes(draw_photo(RED, seed=seed))
     with monkeypatch.context() as patch:
-        patch.setattr(daemon.service, "_hurry", lambda now: 0.05)
+        patch.setattr(daemon.service._answers, "hurry", lambda now: 0.05)
         daemon.until(lambda: len(daemon.service._answers) == 4)
     waited: list[float] = []
     collect = daemon.pipeline.workers.collect

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from photosortd import files
 from photosortd.layout import Layout
 from photosortd.ledger import Filed
-from photosortd.place import OpenSource, Part
+from photosortd.place import OpenSource, Part, Wanted
 from photosortd.records import Placement, PlaceMode, Source, Stamp
 
 
@@ -30,6 +30,10 @@ class Opened:
             mode=modes.S_IMODE(files.mode_of(self.descriptor)),
             sha256=self.sha256,
         )
+
+    def wanted(self, mode: PlaceMode) -> Wanted:
+        link = self.source.full if mode is PlaceMode.SYMLINK else ""
+        return Wanted(self.source.name, self.sha256, self.stamp.size, link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,12 @@ class Prepared:
         """Below the library: where its parts are."""
         found = (piece.part.directory for piece in self.pieces if piece.part is not None)
         return list(dict.fromkeys(found))
+
+    @property
+    def filed(self) -> tuple[Filed, ...]:
+        """What needs an intent: the photo first, unless it stands in all of its categories."""
+        photo = (self.photo,) if self.photo is not None and self.placed else ()
+        return (*photo, *self.companions)
 
     @property
     def placed(self) -> tuple[Placement, ...]:

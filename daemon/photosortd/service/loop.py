@@ -15,13 +15,13 @@ from photosortd.errors import PhotosortdError, WorldError
 from photosortd.pipeline import Done, Pipeline
 from photosortd.records import Source
 from photosortd.sdnotify import Notifier
+from photosortd.service.answers import Answers
 from photosortd.service.diary import Diary
 from photosortd.service.flags import Flags, Stopped
 from photosortd.service.sandbox import Sandbox
 from photosortd.service.startup import set_watches
 from photosortd.service.telling import Teller
 from photosortd.status import StatusFile
-from photosortd.vision.worker import Answer
 from photosortd.watch import Hint
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,7 @@ class Service:
         self._missed = False  # a trouble made us drop files that only a scan finds again
         self._progressed = time.monotonic()
         self._check_at = 0.0
-        self._gave_way = False  # in the last turn, to what was heard
-        self._answers: list[Answer] = []  # of the workers, not yet gone on with; live ones first
+        self._answers = Answers(pipeline)
 
     def done(self, done: Done) -> None:
         """The pipeline's `on_done`."""
@@ -220,51 +219,16 @@ class Service:
         """
         now = time.monotonic()
         patience = self._patience(now)
-        self._collect(
-            min(patience, self._hurry(now)) if self._answers else patience, self._flags.wake
+        answers = self._answers
+        answers.collect(
+            min(patience, answers.hurry(now)) if answers else patience, self._flags.wake
         )
         self._flags.silence()
-        if not self._hurry(time.monotonic()):
-            if self._answers:
+        if not answers.hurry(time.monotonic()):
+            if answers:
                 # First the next photo for whoever is idle: the disk takes a while to file this one.
                 self._pipeline.feed(time.monotonic(), time.time())
-            self._go_on()
-
-    def _hurry(self, now: float) -> float:
-        """Seconds for which the first answer is better not gone on with."""
-        return 0.0 if self._is_live_next() else self._pipeline.hurry(now)
-
-    def _is_live_next(self) -> bool:
-        return bool(self._answers) and self._pipeline.is_live(self._answers[0])
-
-    def _gives_way(self) -> bool:
-        """Whether a step for the archive is put off: for a live photo that is nearly there, or for
-        what has just been heard, which may be one. For that no turn after the other, or who is
-        never silent would have nothing filed any more."""
-        self._gave_way = self._pipeline.watcher.hinted and not self._gave_way
-        return self._gave_way or self._hurry(time.monotonic()) > 0
-
-    def _collect(self, seconds: float, wake: int | None = None) -> None:
-        """Wait for answers. Live ones go first."""
-        self._answers += self._pipeline.workers.collect(seconds, wake)
-        self._answers.sort(key=lambda answer: not self._pipeline.is_live(answer))
-
-    def _go_on(self, ends: bool = False) -> None:
-        """A live photo first, then those that are ready to be filed together, then any other.
-
-        `ends`: nothing gives way to what is to come.
-        """
-        pipeline, now = self._pipeline, time.monotonic()
-        due = pipeline.next_due()
-        together = due is not None and due <= now and not self._is_live_next()
-        if not (together or self._answers):
-            return
-        if not (self._is_live_next() or ends) and self._gives_way():
-            return
-        if together:
-            pipeline.file_together(now, time.time())
-        else:
-            pipeline.answered(self._answers.pop(0), now, time.time())
+            answers.go_on()
 
     def _patience(self, now: float) -> float:
         pipeline = self._pipeline
@@ -279,15 +243,11 @@ class Service:
             pipeline.intake.next_due(),
             pipeline.gate.next_due() if pipeline.gate else None,
             self._teller.next_due(pipeline),
-            self._filing_due(now),
+            self._answers.filing_due(now),
         ]
         if self._notifier.interval is not None:
             times.append(now + self._notifier.interval / 2)
         return max(0.0, min(when for when in times if when is not None) - now)
-
-    def _filing_due(self, now: float) -> float | None:
-        due = self._pipeline.next_due()
-        return None if due is None else max(due, now + self._hurry(now))
 
     def _do_reload(self) -> None:
         self._flags.reload = False
@@ -295,7 +255,8 @@ class Service:
         self._notifier.reloading()
         try:
             self._pipeline = self._reload(self._pipeline)
-            self._answers.clear()  # what they are about, the pipeline before has let go of
+            # What the others are about, the pipeline before has let go of.
+            self._answers = Answers(self._pipeline)
             self._pipeline.keep_alive(self.between)
             self._teller.reloaded("")
         except PhotosortdError as error:
@@ -313,8 +274,8 @@ class Service:
             while pipeline.outstanding and (left := deadline - time.monotonic()) > 0:
                 due = pipeline.next_due()
                 wait = left if due is None else max(0.0, due - time.monotonic())
-                self._collect(0.0 if self._answers else min(left, wait))
-                self._go_on(ends=True)
+                self._answers.collect(0.0 if self._answers else min(left, wait))
+                self._answers.go_on(ends=True)
         with suppress(Stopped, WorldError):
             pipeline.file_together(time.monotonic(), time.time())
         if self._diary is not None:
